@@ -288,10 +288,11 @@ static void another_history(void **state)
 static void somebody_elses_database(void **state)
 {
     struct fixture *x = *state;
-    assert_fine(db_exec(x->db, x->a, NULL, "CREATE TABLE users (name TEXT)"));
+    assert_fine(
+        db_exec(x->db, x->a, NULL, "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT)"));
     struct err *e = db_migrate(x->db, x->a, tables, migrations);
     assert_err(db_failed, e);
-    assert_non_null(strstr(e->detail, "users"));
+    assert_non_null(strstr(e->detail, "users that is not Token Factory's"));
     bool has = true;
     assert_fine(db_has_column(x->db, x->a, "schema_migrations", "number", &has));
     assert_false(has); // left as it was

@@ -160,7 +160,7 @@ static void with_a_condition(void **state)
     struct db_page page = {.filters = level, .filter_count = 1};
     struct rows rows;
     assert_fine(
-        db_page(x->db, x->a, &item_table, &rows, &page, "user_id = ? OR user_id = ?", P(3), P(4)));
+        db_page(x->db, x->a, &item_table, &rows, &page, "user_id = ? OR user_id = ?", P(4), P(3)));
     assert_int_equal(page.total, 1);
     assert_int_equal(user_at(rows, 0), 3);
 }
