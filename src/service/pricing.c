@@ -53,14 +53,14 @@ struct err *price_quota(struct arena *a, const struct price *p, int64_t group_ra
     if (p->per_call) {
         wide v = (wide)p->call_price * QUOTA_PER_USD * (wide)group_ratio;
         fits = rounded(v, micro * micro, quota);
-        if (*quota == 0 && v)
+        if (*quota == 0 && v != 0)
             *quota = 1;
     } else {
         wide units = units_of(p, u), factor = (wide)p->model_ratio * (wide)group_ratio;
         if (factor && units > ~(wide)0 / factor)
             return err_new(a, &err_price_overflow, "price out of range");
         fits = rounded(units * factor, micro * micro * micro, quota);
-        if (*quota == 0 && units * factor)
+        if (*quota == 0 && units != 0 && factor != 0)
             *quota = 1;
     }
     return fits ? NULL : err_new(a, &err_price_overflow, "price out of range");
