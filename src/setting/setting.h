@@ -27,7 +27,6 @@ struct relay_setting {
     int breaker_rest_seconds;
     int pre_consumed_tokens; // reserved for the answer when the request names no limit
     bool error_log_enabled;
-    bool passthrough_model_name; // show the upstream's model name to clients
 };
 
 struct user_setting {
@@ -54,8 +53,11 @@ struct setting_group {
     const char *name;
     const struct field *fields;
     size_t at; // offset in struct settings
+    void (*fill)(struct settings *s); // defaults that are more than a text; may be NULL
     struct err *(*check)(struct arena *a, const struct settings *s); // NULL: the fields say it all
 };
+enum { SETTING_RATIO_MAX = 100000 }; // of every ratio and price: what price arithmetic can hold
+
 extern const struct setting_group setting_groups[]; // ends with {0}
 
 // The field behind a key and where its struct is; NULL if there is no such key.
