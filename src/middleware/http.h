@@ -27,9 +27,9 @@ struct http {
     const char *ip; // of the client
     bool https;
 
-    struct user *user;  // who asks; id 0 = nobody
+    struct user *user;   // who asks; id 0 = nobody
     const char *session; // digest of the session, "" when it came with an access token
-    yyjson_val *body;   // NULL if there is none
+    yyjson_val *body;    // NULL if there is none
     struct http_param params[HTTP_PARAMS];
     size_t param_count;
 
@@ -48,8 +48,8 @@ struct err *http_body(struct http *x, const struct field *fields, void *row);
 bool http_has(const struct http *x, const char *member); // is it in the body, and not null?
 
 struct err *http_param_int(struct http *x, const char *name, int64_t *out); // err_not_found
-const char *http_param(struct http *x, const char *name);                  // "" if absent, decoded
-const char *http_query(struct http *x, const char *name);                  // NULL if absent, decoded
+const char *http_param(struct http *x, const char *name);                   // "" if absent, decoded
+const char *http_query(struct http *x, const char *name); // NULL if absent, decoded
 struct err *http_query_int(struct http *x, const char *name, int64_t min, int64_t max,
                            int64_t fallback, int64_t *out);
 const char *http_cookie(struct http *x, const char *name); // "" if absent
