@@ -101,6 +101,7 @@ static void top_up_if_low(struct account *account);
 
 bool account_reserve(struct account *account, int64_t quota)
 {
+    atomic_store_explicit(&account->last_used_ms, clock_steady_ms(), memory_order_relaxed);
     if (!take(account, quota))
         return false;
     top_up_if_low(account);
@@ -222,7 +223,6 @@ static void top_up(struct job *job)
     pthread_mutex_unlock(&t->account->lock);
     if (e)
         log_warn("lease: no top-up: %s: %s", e->kind->code, e->detail);
-    atomic_store(&t->account->last_used_ms, clock_steady_ms());
     // An empty balance is not asked again at once: `topping` stays set until the next sweep.
     if (got)
         atomic_store(&t->account->topping, false);
