@@ -67,8 +67,9 @@ check: setup-all
 	@$(MAKE) clang
 	@tools/check_all
 
-fmt:
-	@find src tests -name '*.[ch]' -print0 | xargs -0 -r clang-format-19 -i
+fmt: setup-all
+	@find src tests -name '*.[ch]' -print0 2>/dev/null | xargs -0 -r clang-format-19 -i
+	@node_modules/.bin/prettier --log-level warn --write .
 
 clean:
 	@if [ -d build ]; then find build -mindepth 1 -maxdepth 1 ! -name deps -exec rm -rf {} +; fi
