@@ -32,7 +32,8 @@ endef
 
 all: build
 
-build: setup release
+build: setup
+	@$(MAKE) release
 
 setup setup-test setup-all:
 	@scripts/setup $(or $(patsubst setup-%,%,$(filter-out setup,$@)),build)
@@ -52,8 +53,9 @@ tsan:
 gcc:
 	$(call compile,gcc,$(GCC))
 
+clang: export CC := clang-19
 clang:
-	$(eval export CC := clang-19)$(call compile,clang,$(CLANG))
+	$(call compile,clang,$(CLANG))
 
 run: build
 	@exec build/token-factory
