@@ -40,6 +40,7 @@ setup setup-test setup-all:
 
 release:
 	$(call compile,release,$(RELEASE))
+	@[ -f src/main.c ] || { echo "no program yet: there is no src/main.c" >&2; exit 1; }
 	@ln -f build/release/token-factory build/token-factory
 	@ln -sfn build/release/compile_commands.json compile_commands.json
 

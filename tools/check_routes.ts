@@ -1,10 +1,9 @@
 // Every route names an existing handler, says who may call it, and is unique; none is missing.
 import {
-  codeOnly,
+  definedFunctions,
   exists,
   filesBelow,
   finish,
-  lineAt,
   macroRows,
   nothingYet,
   problem,
@@ -15,16 +14,10 @@ import {
 const ROUTES = "src/router/routes.def";
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "ANY"];
 
-/** Functions visible outside their file whose definition starts in the first column. */
 function definitions(): Map<string, string> {
   const found = new Map<string, string>();
-  for (const path of filesBelow("src", ".c")) {
-    const code = codeOnly(read(path));
-    for (const match of code.matchAll(
-      /^(?!static\b)[A-Za-z_][\w \t*]*?\b([a-z_]\w*)\s*\([^;{}]*\)\s*\{/gm,
-    ))
-      found.set(match[1]!, `${path}:${lineAt(code, match.index)}`);
-  }
+  for (const path of filesBelow("src", ".c"))
+    for (const { name, line } of definedFunctions(read(path))) found.set(name, `${path}:${line}`);
   return found;
 }
 

@@ -11,13 +11,18 @@ function checkFirstSentence(path: string, lines: string[]) {
     problem(path, 1, "must begin with a sentence saying what it is for");
 }
 
+/** An address may be long; in TypeScript, Prettier sees to the code and we to the comments. */
+const isTooLong = (path: string, line: string) =>
+  [...line].length > WIDTH &&
+  !/https?:\/\/\S+$/.test(line) &&
+  (!path.endsWith(".ts") || /^\s*(\/\/|\/?\*)/.test(line));
+
 function checkLines(path: string, lines: string[]) {
   lines.forEach((line, i) => {
-    const width = [...line].length;
     if (line.includes("\t")) problem(path, i + 1, "tab");
     if (/[ \r]$/.test(line)) problem(path, i + 1, "blank at the end of the line");
-    if (width > WIDTH && !/https?:\/\/\S+$/.test(line))
-      problem(path, i + 1, `${width} columns, ${WIDTH} allowed`);
+    if (isTooLong(path, line))
+      problem(path, i + 1, `${[...line].length} columns, ${WIDTH} allowed`);
     const leftover = LEFTOVER.exec(line);
     if (leftover) problem(path, i + 1, `${leftover[1]}: do it or file an issue`);
   });

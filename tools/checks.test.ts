@@ -54,6 +54,7 @@ faults(
     "src/relay/relay.h": "",
     "src/relay/dialect/dialect.h": "",
     "src/relay/dialect/openai.c": '#include "common/err.h"\n#include "relay/chat.h"\n',
+    "src/relay/table.c": "static int f(void)\n{\n}\nconst struct row rows[] = {{f}};\n",
     "src/relay/channel/auth.c": '#include "relay/dialect/dialect.h"\n',
   },
   [
@@ -84,6 +85,11 @@ faults(
       "a channel that sees money",
       { "src/service/ledger.h": "", "src/relay/channel/auth.c": '#include "service/ledger.h"\n' },
       "must not include service/ledger.h",
+    ],
+    [
+      "no header for a function",
+      { "src/common/buf.c": "int f(void)\n{\n}\nconst int x[] = {0};\n" },
+      "src/common/buf.c: has no src/common/buf.h",
     ],
     ["no header", { "src/common/buf.c": "" }, "src/common/buf.c: has no src/common/buf.h"],
     ["a name without folder", { "src/common/err.c": '#include "err.h"\n' }, "must be named from"],
@@ -122,6 +128,7 @@ faults(
     ["placeholders", texts("zh", { ...zh, bad_request: "错误" }), "bad_request: placeholders"],
     ["not translated", texts("zh", { ...zh, not_found: "Not found" }), "this is not Chinese"],
     ["empty", texts("en", { ...en, not_found: "" }), "not_found is empty"],
+    ["one language", { "src/i18n/zh.json": "[]" }, "no Chinese text"],
     ["not JSON", { "src/i18n/en.json": "{" }, "src/i18n/en.json: SyntaxError"],
     ["a number", texts("en", { ...en, not_found: 1 }), "neither a text nor"],
     ["a key twice", { "src/i18n/en.json": '{"not_found":"a","not_found":"b"}' }, "not_found twice"],
@@ -259,7 +266,7 @@ faults(
 const char *s = "strcpy(a, b)";
 char *p = fgets(q, n, f);
 `,
-    "tests/api/x.test.ts": "// Asks for things.\n",
+    "tests/api/x.test.ts": `// Asks for things.\nconst s = "${"x".repeat(100)}";\n`,
   },
   [
     ...["strcpy", "strcat", "sprintf", "strtok", "sscanf", "atoi", "gets", "alloca"].map(
@@ -275,6 +282,11 @@ char *p = fgets(q, n, f);
     ["long", { "src/main.c": `// Starts it.\n// ${"x".repeat(98)}\n` }, "101 columns, 100"],
     ["blank", { "src/main.c": "// Starts it. \n" }, "blank at the end"],
     ["no newline", { "src/main.c": "// Starts it." }, "no newline at the end"],
+    [
+      "a long comment in a script",
+      { "tests/api/x.test.ts": `// ${"x ".repeat(50)}x\n` },
+      "x.test.ts:1: 104 columns",
+    ],
     ["script", { "tests/api/x.test.ts": "let x;\n" }, "x.test.ts:1: must begin with a sentence"],
   ],
 );

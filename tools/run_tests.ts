@@ -109,8 +109,16 @@ function wire(): Job[] {
 function api(): Job[] {
   const glob = new Bun.Glob("tests/api/**/*.test.ts");
   if ([...glob.scanSync(".")].length === 0) return [];
-  const command = [...unrandomized, bun, "test", "--timeout", "60000", "./tests/api"];
-  return [{ name: "bun test ./tests/api", command, count: countBun }];
+  const command = [
+    ...unrandomized,
+    bun,
+    "test",
+    "--timeout",
+    "60000",
+    "./tests/api",
+    "./tests/support",
+  ];
+  return [{ name: "bun test", command, count: countBun }];
 }
 
 const parts: Record<string, Part> = {

@@ -37,6 +37,16 @@ export const codeOnly = (text: string) =>
 
 export const lineAt = (text: string, offset: number) => text.slice(0, offset).split("\n").length;
 
+/** The functions of a C file that others can see: their definitions start in the first column. */
+export function definedFunctions(text: string): { name: string; line: number }[] {
+  const code = codeOnly(text);
+  const pattern = /^(?!static\b)[A-Za-z_][\w \t*]*?\b([a-z_]\w*)\s*\([^;{}]*\)\s*\{/gm;
+  return [...code.matchAll(pattern)].map((match) => ({
+    name: match[1]!,
+    line: lineAt(code, match.index),
+  }));
+}
+
 export type Row = { name: string; args: string[]; line: number };
 
 /** The rows of a table of macros, as in ROUTE(GET, "/api/x", USER, api_x). */
