@@ -107,7 +107,7 @@ function wire(): Job[] {
 }
 
 function api(): Job[] {
-  const glob = new Bun.Glob("tests/api/**/*.test.ts");
+  const glob = new Bun.Glob("tests/{api,support}/**/*.test.ts");
   if ([...glob.scanSync(".")].length === 0) return [];
   const command = [
     ...unrandomized,
