@@ -23,7 +23,8 @@ void chat_dropped(const struct chat_target *to, const char *what)
 
 struct chat_error chat_error_of(const struct err *e, const char *message)
 {
-    return (struct chat_error){e->status, .code = str_of(e->kind->code), .message = str_of(message)};
+    return (struct chat_error){e->status, .code = str_of(e->kind->code),
+                               .message = str_of(message)};
 }
 
 // --- reading --------------------------------------------------------------------
@@ -70,8 +71,8 @@ struct err *chat_start(struct chat_reader *r, struct str id, struct str model)
         return NULL;
     r->started = true;
     r->id = str_of(arena_str(r->arena, id));
-    return chat_emit(
-        r, (struct chat_event){CHAT_START, .id = id, .text = model, .usage = r->usage});
+    return chat_emit(r,
+                     (struct chat_event){CHAT_START, .id = id, .text = model, .usage = r->usage});
 }
 
 struct chat_choice *chat_choice(struct chat_reader *r, int number)
@@ -167,7 +168,7 @@ struct err *chat_call(struct chat_reader *r, struct chat_choice *c, struct str i
 
 struct err *chat_arguments(struct chat_reader *r, struct chat_choice *c, struct str json)
 {
-    if (!json.n || !c->open)
+    if (!json.n || !c->open || (c->kind != PART_TOOL_CALL && c->kind != PART_RAW))
         return NULL;
     struct chat_event ev = of(c, CHAT_ARGS);
     ev.text = json;
@@ -219,6 +220,23 @@ struct err *chat_end(struct chat_reader *r)
 }
 
 // --- writing --------------------------------------------------------------------
+
+const char *chat_reply_id(struct chat_writer *w, struct str id, const char *prefix)
+{
+    char made[25];
+    if (!id.n && w->id)
+        id = str_of(w->id);
+    if (!id.n) {
+        rand_text(made, sizeof(made) - 1);
+        id = str_of(made);
+    }
+    return arena_printf(w->arena, "%s%.*s", str_starts(id, prefix) ? "" : prefix, STR_ARGS(id));
+}
+
+const char *chat_reply_model(struct chat_writer *w, struct str upstream)
+{
+    return w->model ? w->model : arena_str(w->arena, upstream);
+}
 
 static void free_text(void *buf)
 {

@@ -402,3 +402,7 @@ struct err *chat_stop(struct chat_reader *r, struct chat_choice *c, enum chat_st
 struct err *chat_usage(struct chat_reader *r); // tells r->usage
 struct err *chat_failed(struct chat_reader *r, const struct chat_error *e);
 struct err *chat_end(struct chat_reader *r); // END, once
+
+// What a reply is called in the client's dialect: its own id under the dialect's prefix, or ours.
+const char *chat_reply_id(struct chat_writer *w, struct str id, const char *prefix);
+const char *chat_reply_model(struct chat_writer *w, struct str upstream);
