@@ -25,11 +25,11 @@ bool http_accepts(struct str header, const char *token);
 
 // scheme://[user:password@]host[:port][/path][?query]; IPv6 hosts in brackets.
 struct url {
-    const char *scheme; // lower case
+    const char *scheme;          // lower case
     const char *user, *password; // percent-decoded, "" if absent
-    const char *host;   // lower case, without brackets
-    int port;           // the scheme's own if absent (http 80, https 443, socks5 1080)
-    const char *path;   // "/..." and query, at least "/"
+    const char *host;            // lower case, without brackets
+    int port;                    // the scheme's own if absent (http 80, https 443, socks5 1080)
+    const char *path;            // "/..." and query, at least "/"
 };
 struct err *url_parse(struct arena *a, const char *text, struct url *out); // err_field_invalid
 

@@ -25,13 +25,13 @@ struct exchange {
     struct str method, path, query; // path as sent, without the query; query without '?'
     struct http_headers headers;
     bool http_1_0;
-    char peer[48]; // the address at the other end of the socket
-    struct str body;     // whole and decoded; 8 writable bytes follow it
-    size_t body_limit;   // on_head may lower or raise it (bytes after decoding)
-    int64_t began_ms;    // clock_steady_ms of the first byte
+    char peer[48];     // the address at the other end of the socket
+    struct str body;   // whole and decoded; 8 writable bytes follow it
+    size_t body_limit; // on_head may lower or raise it (bytes after decoding)
+    int64_t began_ms;  // clock_steady_ms of the first byte
 
-    int status;    // of the answer, once its head is given
-    int64_t sent;  // bytes of the answer's body handed over so far
+    int status;   // of the answer, once its head is given
+    int64_t sent; // bytes of the answer's body handed over so far
     bool head_given, ended, gone;
 
     // The handler's own.
@@ -53,15 +53,15 @@ struct http_handlers {
 };
 
 struct http_limits {
-    size_t header_bytes;   // 64 KiB: request line and headers (431)
-    size_t body_bytes;     // default for x->body_limit (413)
-    int header_ms;         // from the first byte of a request to the end of its headers (408)
-    int body_ms;           // without a byte of the body (408)
-    int idle_ms;           // kept alive without a request
-    int write_ms;          // without the client taking a byte
-    size_t queue_high;     // exchange_queued above this: stop feeding (backpressure)
-    size_t queue_low;      // on_drain below this
-    int connections;       // per loop; more are refused by closing the accept queue
+    size_t header_bytes; // 64 KiB: request line and headers (431)
+    size_t body_bytes;   // default for x->body_limit (413)
+    int header_ms;       // from the first byte of a request to the end of its headers (408)
+    int body_ms;         // without a byte of the body (408)
+    int idle_ms;         // kept alive without a request
+    int write_ms;        // without the client taking a byte
+    size_t queue_high;   // exchange_queued above this: stop feeding (backpressure)
+    size_t queue_low;    // on_drain below this
+    int connections;     // per loop; more are refused by closing the accept queue
 };
 extern const struct http_limits http_default_limits;
 
