@@ -201,7 +201,7 @@ struct err *chat_stop(struct chat_reader *r, struct chat_choice *c, enum chat_st
 
 struct err *chat_usage(struct chat_reader *r)
 {
-    r->usage.known = true;
+    r->usage.known = r->usage.prompt_known = true;
     return chat_emit(r, (struct chat_event){CHAT_USAGE, .usage = r->usage});
 }
 
