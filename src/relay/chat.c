@@ -318,7 +318,7 @@ static struct err *collect(struct chat_writer *w, const struct chat_event *ev)
     case CHAT_STOP: add_stop(w, c, ev); break;
     case CHAT_END: w->dialect->write_answer(w, all); break;
     default:
-        if (c->last && ev->text.n)
+        if (c->last && ev->text.n && c->last->kind != PART_RAW)
             add_text(c->last, ev);
     }
     return NULL;
