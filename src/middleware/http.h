@@ -8,10 +8,11 @@
 #include "common/db/db.h"
 #include "common/http/server.h"
 #include "i18n/i18n.h"
+#include "model/session.h"
 #include "model/user.h"
 #include "setting/setting.h"
 
-enum { HTTP_PARAMS = 3, HTTP_HEADERS = 8, PAGE_SIZE = 20, PAGE_SIZE_MAX = 100 };
+enum { HTTP_PARAMS = 3, HTTP_HEADERS = 12 };
 
 struct http_param {
     struct str name, value;
@@ -27,9 +28,9 @@ struct http {
     const char *ip; // of the client
     bool https;
 
-    struct user *user;  // who asks; id 0 = nobody
-    const char *session; // digest of the session, "" when it came with an access token
-    yyjson_val *body;   // NULL if there is none
+    struct user *user;       // who asks; id 0 = nobody
+    struct session *session; // by which; id 0 = none (nobody, or an access token)
+    yyjson_val *body;        // NULL if there is none
     struct http_param params[HTTP_PARAMS];
     size_t param_count;
 
@@ -61,9 +62,9 @@ struct err *http_ok(struct http *x); // data null
 // data = the row; SECRET members stay, ADMIN members are for those of ROLE_ADMIN and up.
 struct err *http_reply(struct http *x, const struct table *t, const void *row);
 
-// data = whatever is written between the two. http_data opens, http_done closes.
+// Anything else: http_data opens the envelope, http_done closes whatever is open.
 //     struct json j = http_data(x);
-//     json_str(&j, NULL, "anything");
+//     json_str(&j, "data", "anything");
 //     return http_done(x, &j);
 struct json http_data(struct http *x);
 struct err *http_done(struct http *x, struct json *j);
@@ -72,26 +73,6 @@ struct err *http_reply_text(struct http *x, const char *content_type, struct str
 void http_header_add(struct http *x, const char *name, const char *value);
 void http_fail(struct http *x, const struct err *e); // the failure envelope
 enum audience http_audience(const struct http *x);
-
-// --- lists ---------------------------------------------------------------------------
-
-// Conditions of a list, grown by hand and from the query.
-struct http_list {
-    const struct table *table;
-    struct buf where; // SQL
-    struct field_value params[48];
-    size_t count;
-    const char *order; // "[id] DESC"
-    int64_t page, size, total;
-    struct rows rows;
-};
-
-struct err *http_list_begin(struct http *x, const struct table *t, struct http_list *out);
-void http_list_and(struct http_list *l, const char *sql, struct field_value v);
-// Runs it: total and the rows of the page.
-struct err *http_list_run(struct http *x, struct http_list *l);
-// {page, page_size, total, items}
-struct err *http_reply_page(struct http *x, const struct http_list *l);
 
 // The settings as they are stored now.
 struct err *http_settings(struct http *x, struct settings *out);
