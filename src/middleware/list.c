@@ -9,11 +9,6 @@
 
 enum { SQL_MAX = 1 << 15, PAGE_MAX = 1000000 };
 
-static void free_buf(void *buf)
-{
-    buf_free(buf);
-}
-
 static void put_name(struct buf *sql, const char *name)
 {
     buf_puts(sql, "[");
@@ -82,8 +77,10 @@ static struct err *read_cursor(struct http *x, struct list *l)
 
 struct err *list_begin(struct http *x, const struct table *t, struct list *out)
 {
-    *out = (struct list){.table = t, .where = BUF(SQL_MAX)};
-    arena_defer(x->arena, free_buf, &out->where);
+    struct str query = url_decode(x->arena, x->exchange->query, true);
+    *out = (struct list){.table = t, .arena = x->arena, .where = ""};
+    if (!query.p || !utf8_valid(query))
+        return err_new(x->arena, &err_field_invalid, "query");
     TRY(http_query_int(x, "p", 1, PAGE_MAX, 1, &out->page));
     TRY(http_query_int(x, "page_size", 1, PAGE_SIZE_MAX, PAGE_SIZE, &out->size));
     TRY(read_sort(x, out));
@@ -93,9 +90,8 @@ struct err *list_begin(struct http *x, const struct table *t, struct list *out)
 
 void list_and(struct list *l, const char *sql, struct field_value v)
 {
-    if (l->where.n)
-        buf_puts(&l->where, " AND ");
-    buf_puts(&l->where, sql);
+    l->where = *l->where ? arena_printf(l->arena, "%s AND %s", l->where, sql)
+                         : arena_strdup(l->arena, sql);
     for (const char *c = strchr(sql, '?'); c && l->count < LIST_PARAMS; c = strchr(c + 1, '?'))
         l->params[l->count++] = v;
 }
@@ -136,7 +132,7 @@ static struct err *count_all(struct http *x, struct list *l)
     buf_puts(&sql, "SELECT COUNT(*) FROM ");
     put_name(&sql, l->table->name);
     buf_puts(&sql, " WHERE ");
-    buf_puts(&sql, l->where.p);
+    buf_puts(&sql, l->where);
     return db_int_(x->db, x->arena, &l->total, (struct db_where){sql.p, l->count, l->params});
 }
 
@@ -167,11 +163,11 @@ static void keep_page(struct list *l)
 struct err *list_run(struct http *x, struct list *l)
 {
     BUF_HERE(sql, SQL_MAX);
-    if (!l->where.n)
-        buf_puts(&l->where, "1 = 1");
+    if (!*l->where)
+        l->where = "1 = 1";
     if (!l->by_cursor)
         TRY(count_all(x, l));
-    buf_puts(&sql, l->where.p);
+    buf_puts(&sql, l->where);
     put_order(&sql, l);
     if (sql.overflow || l->count > LIST_PARAMS - 2)
         return err_new(x->arena, &err_bad_request, "too many conditions");

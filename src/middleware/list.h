@@ -13,7 +13,8 @@ enum { PAGE_SIZE = 20, PAGE_SIZE_MAX = 100, LIST_PARAMS = 64 };
 
 struct list {
     const struct table *table;
-    struct buf where; // conditions so far, joined by AND
+    struct arena *arena;
+    const char *where; // conditions so far, joined by AND
     struct field_value params[LIST_PARAMS];
     size_t count;
     const struct field *sort; // NULL: by KEY
