@@ -49,8 +49,8 @@ struct err *http_body(struct http *x, const struct field *fields, void *row);
 bool http_has(const struct http *x, const char *member); // is it in the body, and not null?
 
 struct err *http_param_int(struct http *x, const char *name, int64_t *out); // err_not_found
-const char *http_param(struct http *x, const char *name);                  // "" if absent, decoded
-const char *http_query(struct http *x, const char *name);                  // NULL if absent, decoded
+const char *http_param(struct http *x, const char *name);                   // "" if absent, decoded
+const char *http_query(struct http *x, const char *name); // NULL if absent, decoded
 struct err *http_query_int(struct http *x, const char *name, int64_t min, int64_t max,
                            int64_t fallback, int64_t *out);
 const char *http_cookie(struct http *x, const char *name); // "" if absent

@@ -57,9 +57,9 @@ static struct err *on_head(struct exchange *x)
     struct route_match match;
     router_match(x->method, x->path, &match);
     x->owner = (void *)(uintptr_t)match.route;
-    x->body_limit = !match.route                        ? UNKNOWN_BODY
+    x->body_limit = !match.route                       ? UNKNOWN_BODY
                     : match.route->kind == ROUTE_RELAY ? shared.relay_body
-                                                        : MANAGEMENT_BODY;
+                                                       : MANAGEMENT_BODY;
     return NULL;
 }
 
@@ -141,7 +141,8 @@ static void request_free(struct request *r)
     buf_free(&out);
 }
 
-// The client may have left meanwhile: then the answer is dropped, and the exchange ends all the same.
+// The client may have left meanwhile: then the answer is dropped, and the exchange ends all the
+// same.
 static void on_answered(struct job *job)
 {
     struct request *r = (struct request *)job;
@@ -213,7 +214,8 @@ static void on_finish(struct exchange *x)
                 under(x->path, "/metrics");
     enum log_level level = busy ? LOG_DEBUG : LOG_INFO;
     if (under(x->path, "/api"))
-        metric_add(metric_cell(METRIC_MANAGEMENT, arena_printf(x->arena, "%d", x->status), NULL), 1);
+        metric_add(metric_cell(METRIC_MANAGEMENT, arena_printf(x->arena, "%d", x->status), NULL),
+                   1);
     if (log_enabled(level))
         log_write(level, x->request_id, "%.*s %.*s %d %lld ms %lld bytes", STR_ARGS(x->method),
                   STR_ARGS(x->path), x->status, (long long)(clock_steady_ms() - x->began_ms),

@@ -24,12 +24,17 @@
 
 static const struct route routes[] = {
 #define ROUTE(method_, path_, who_, handler_)                                                      \
-    {.kind = ROUTE_MANAGEMENT, .method = #method_, .path = path_, .who = WHO_##who_,              \
+    {.kind = ROUTE_MANAGEMENT,                                                                     \
+     .method = #method_,                                                                           \
+     .path = path_,                                                                                \
+     .who = WHO_##who_,                                                                            \
      .handler = handler_},
 #define PLAIN(method_, path_, lane_, handler_)                                                     \
     {.kind = ROUTE_PLAIN, .method = #method_, .path = path_, .lane = lane_, .handler = handler_},
 #define RELAY(method_, path_, speaks_, mode_)                                                      \
-    {.kind = ROUTE_RELAY, .method = #method_, .path = path_,                                       \
+    {.kind = ROUTE_RELAY,                                                                          \
+     .method = #method_,                                                                           \
+     .path = path_,                                                                                \
      .relay = {&speaks_##_dialect, MODE_##mode_}},
 #include "router/routes.def"
 #undef ROUTE

@@ -77,7 +77,8 @@ static bool read_file(int fd, char *out, size_t n)
 }
 
 // The secret kept in a file of the data folder, made on first use. Losing it loses what was sealed.
-static struct err *kept_secret(struct arena *a, const char *folder, const char *name, const char **out)
+static struct err *kept_secret(struct arena *a, const char *folder, const char *name,
+                               const char **out)
 {
     const char *path = arena_printf(a, "%s/%s", folder, name);
     char *text = arena_alloc(a, 128);
@@ -105,7 +106,8 @@ struct err *boot_load(struct arena *a, struct boot *out)
     if (text_is_empty(out->session_secret))
         TRY(kept_secret(a, out->data_dir, "session_secret", &out->session_secret));
     if (strlen(out->crypto_secret) < 16 || strlen(out->session_secret) < 16)
-        return err_new(a, &err_field_invalid, "CRYPTO_SECRET and SESSION_SECRET need 16 characters");
+        return err_new(a, &err_field_invalid,
+                       "CRYPTO_SECRET and SESSION_SECRET need 16 characters");
     if (text_is_empty(out->sql_dsn))
         out->sql_dsn = arena_printf(a, "sqlite:%s/token-factory.db", out->data_dir);
     if (out->workers == 0)
