@@ -14,6 +14,33 @@ struct err *http_body(struct http *x, const struct field *fields, void *row)
     return fields_from_json(x->arena, fields, x->body, row);
 }
 
+static const struct field *without_required(struct arena *a, const struct field *fields)
+{
+    size_t n = 0;
+    while (fields[n].name)
+        n++;
+    struct field *copy = NEW_ARRAY(a, struct field, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        copy[i] = fields[i];
+        copy[i].flags &= ~(unsigned)REQUIRED;
+    }
+    return copy;
+}
+
+struct err *http_patch(struct http *x, const struct field *fields, void *row)
+{
+    return http_body(x, without_required(x->arena, fields), row);
+}
+
+struct err *http_body_id(struct http *x, int64_t *id)
+{
+    static const struct field fields[] = {
+        {.name = "id", .type = FIELD_BIG, .flags = REQUIRED, .min = 1, .max = 9e18},
+        {0},
+    };
+    return http_body(x, fields, id);
+}
+
 bool http_has(const struct http *x, const char *member)
 {
     yyjson_val *v = yyjson_obj_get(x->body, member);
@@ -148,4 +175,28 @@ struct err *http_settings(struct http *x, struct settings *out)
 {
     const char *odd = NULL;
     return settings_load(x->db, x->arena, out, &odd);
+}
+
+void http_db_release(struct http *x)
+{
+    db_return(x->db);
+    x->db = NULL;
+}
+
+struct err *http_db_take(struct http *x)
+{
+    return x->db ? NULL : db_lease(x->pool, x->arena, &x->db);
+}
+
+struct err *http_recall(struct http *x, enum account_kind kind, int64_t id)
+{
+    http_db_release(x);
+    TRY(ledger_recall(x->arena, kind, id));
+    return http_db_take(x);
+}
+
+void http_changed(struct http *x, enum change_kind kind, int64_t id)
+{
+    if (x->change_count < HTTP_CHANGES)
+        x->changes[x->change_count++] = (struct http_change){kind, id};
 }

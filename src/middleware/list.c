@@ -29,12 +29,12 @@ static bool may_use(const struct http *x, const struct field *f, unsigned flag)
     return f->flags & flag && !(f->flags & ADMIN && http_audience(x) == FOR_USER);
 }
 
-static struct err *read_filters(struct http *x, struct list *l)
+static struct err *read_filters(struct http *x, struct list *l, const char *without)
 {
     for (const struct field *f = l->table->fields; f->name; f++) {
         struct field_value v;
         const char *text = may_use(x, f, FILTER) ? http_query(x, f->name) : NULL;
-        if (text_is_empty(text))
+        if (text_is_empty(text) || list_has(without, f->name))
             continue;
         TRY(field_parse(x->arena, f, text, &v));
         BUF_HERE(sql, 256);
@@ -77,6 +77,12 @@ static struct err *read_cursor(struct http *x, struct list *l)
 
 struct err *list_begin(struct http *x, const struct table *t, struct list *out)
 {
+    return list_begin_without(x, t, "", out);
+}
+
+struct err *list_begin_without(struct http *x, const struct table *t, const char *filters,
+                               struct list *out)
+{
     struct str query = url_decode(x->arena, x->exchange->query, true);
     *out = (struct list){.table = t, .arena = x->arena, .where = ""};
     if (!query.p || !utf8_valid(query))
@@ -84,7 +90,7 @@ struct err *list_begin(struct http *x, const struct table *t, struct list *out)
     TRY(http_query_int(x, "p", 1, PAGE_MAX, 1, &out->page));
     TRY(http_query_int(x, "page_size", 1, PAGE_SIZE_MAX, PAGE_SIZE, &out->size));
     TRY(read_sort(x, out));
-    TRY(read_filters(x, out));
+    TRY(read_filters(x, out, filters));
     return read_cursor(x, out);
 }
 

@@ -28,6 +28,9 @@ struct list {
 // Reads the query; err_field_invalid names the parameter. Sorted by KEY, newest first, unless the
 // query says something else.
 struct err *list_begin(struct http *x, const struct table *t, struct list *out);
+// The same, but for filters (comma-separated) that the handler reads itself.
+struct err *list_begin_without(struct http *x, const struct table *t, const char *filters,
+                               struct list *out);
 // One more condition; `sql` holds one `?` for each value.
 void list_and(struct list *l, const char *sql, struct field_value v);
 // One of the fields, or any of several columns (comma-separated), contains this text.

@@ -1,6 +1,7 @@
-// From the server's callbacks to the handlers and back: management goes to a worker, relays stay.
+// Management goes to a worker and comes back; relays stay on their loop.
 
-#include <stdatomic.h>
+#include "router/dispatch.h"
+
 #include <string.h>
 
 #include "common/arena.h"
@@ -110,11 +111,15 @@ static void fail(struct http *x, const struct err *e)
 static struct err *manage(struct request *r)
 {
     struct http *x = &r->http;
-    DB(db);
-    TRY(db_lease(x->pool, x->arena, &db));
-    x->db = db;
+    TRY(http_db_take(x));
     TRY(guards_run(x));
     return r->route->handler(x);
+}
+
+static void publish(const struct http *x)
+{
+    for (size_t i = 0; i < x->change_count; i++)
+        change_publish(x->changes[i].kind, x->changes[i].id);
 }
 
 static struct err *run(struct request *r)
@@ -129,9 +134,11 @@ static void on_worker(struct job *job)
 {
     struct request *r = (struct request *)job;
     struct err *e = run(r);
-    r->http.db = NULL;
+    http_db_release(&r->http);
     if (e)
         fail(&r->http, e);
+    else
+        publish(&r->http);
 }
 
 static void request_free(struct request *r)

@@ -30,12 +30,3 @@ void router_match(struct str method, struct str path, struct route_match *out);
 const char *router_allow(struct arena *a, struct str path);
 
 const struct route *router_routes(size_t *count); // all of them, in the order of the table
-
-struct boot;
-
-// Once, before the first server listens.
-void router_setup(const struct boot *boot, struct db_pool *pool);
-const struct http_handlers *router_handlers(void);
-
-// From now on /readyz says no, so that balancers send nobody any more.
-void router_drain(void);

@@ -54,7 +54,8 @@ static struct err *make_root(struct db *db, struct arena *a, const char *usernam
     out->username = username;
     out->role = ROLE_ROOT;
     out->quota = ROOT_QUOTA;
-    return user_create(db, a, out, password);
+    TRY(user_take_password(a, out, password));
+    return user_create(db, a, out);
 }
 
 static struct err *root_from(struct db *db, struct arena *a, const struct boot *boot)

@@ -30,24 +30,20 @@ static struct err *as_taken(struct arena *a, struct err *e, const char *name)
     return e && e->kind == &err_db_duplicate ? err_new(a, &err_name_taken, "%s", name) : e;
 }
 
-struct err *user_create(struct db *db, struct arena *a, struct user *row, const char *password)
+struct err *user_take_password(struct arena *a, struct user *row, const char *password)
+{
+    TRY(password_allowed(a, row->username, password));
+    return password_hash(a, password, &row->password);
+}
+
+struct err *user_create(struct db *db, struct arena *a, struct user *row)
 {
     TRY(name_allowed(a, row->username));
-    TRY(password_allowed(a, row->username, password));
-    TRY(password_hash(a, password, &row->password));
     row->created_at = clock_now();
     row->auth_version = 1;
     if (text_is_empty(row->display_name))
         row->display_name = row->username;
     return as_taken(a, db_insert(db, a, &user_table, row), row->username);
-}
-
-struct err *user_set_password(struct db *db, struct arena *a, struct user *user,
-                              const char *password)
-{
-    TRY(password_allowed(a, user->username, password));
-    TRY(password_hash(a, password, &user->password));
-    return db_update_only(db, a, &user_table, user, "password", NULL);
 }
 
 struct err *user_set_access_token(struct db *db, struct arena *a, const struct user *user,
@@ -78,7 +74,7 @@ struct err *user_may_grant(struct arena *a, const struct user *actor, int role)
 {
     if (role != ROLE_COMMON && role != ROLE_ADMIN && role != ROLE_ROOT)
         return err_new(a, &err_field_invalid, "role");
-    if (role < actor->role)
+    if (role < actor->role || actor->role == ROLE_ROOT)
         return NULL;
     return err_new(a, &err_rank_forbidden, "role %d by %s", role, actor->username);
 }

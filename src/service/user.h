@@ -6,13 +6,11 @@
 
 enum { USERNAME_MAX = 20 };
 
-// Checks name and password, stores the row (password hashed) and sets its id. err_name_invalid,
-// err_password_weak, err_name_taken.
-struct err *user_create(struct db *db, struct arena *a, struct user *row, const char *password);
+// Stores a row whose password has been taken, and sets its id. err_name_invalid, err_name_taken.
+struct err *user_create(struct db *db, struct arena *a, struct user *row);
 
-// A new password; the caller ends the sessions.
-struct err *user_set_password(struct db *db, struct arena *a, struct user *user,
-                              const char *password);
+// Checks and hashes a password into the row. Slow: hold no connection meanwhile.
+struct err *user_take_password(struct arena *a, struct user *row, const char *password);
 
 // Makes an access token, of which only the digest is kept; the previous one dies.
 struct err *user_new_access_token(struct db *db, struct arena *a, const struct user *user,
@@ -23,7 +21,7 @@ struct err *user_set_access_token(struct db *db, struct arena *a, const struct u
 // err_rank_forbidden unless the target's role is below the actor's.
 struct err *user_outranks(struct arena *a, const struct user *actor, const struct user *target);
 
-// May the actor make somebody of this role? Below his own; root may make anything but root.
+// May the actor give somebody this role? Below his own; root may give any.
 struct err *user_may_grant(struct arena *a, const struct user *actor, int role);
 
 // The key's 48 characters, however it was given; "sk-" is for people.
