@@ -80,8 +80,6 @@ static struct err *check_mapping(struct arena *a, const char *text)
             name = next;
             next = json_text_at(map, name);
         }
-        if (next && strcmp(name, yyjson_get_str(key)) && !strcmp(next, yyjson_get_str(key)))
-            return invalid(a, "model_mapping");
     }
     return NULL;
 }
