@@ -122,9 +122,9 @@ static int on_extension(llhttp_t *parser, const char *at, size_t n)
 static bool host_is_valid(struct str host)
 {
     for (size_t i = 0; i < host.n; i++)
-        if (!isalnum((unsigned char)host.p[i]) && !memchr("-._~:[]%", host.p[i], 8))
+        if (!isalnum((unsigned char)host.p[i]) && !strchr("-._~:[]%", host.p[i]))
             return false;
-    return true;
+    return true; // NUL cannot be among them: llhttp has seen to it
 }
 
 // Exactly one header of that name? *value is the first one's, .p NULL without any.

@@ -210,6 +210,28 @@ void peer_until_end(struct peer *p)
     assert_true(p->eof);
 }
 
+// --- the test's own handler ------------------------------------------------------------
+
+struct exchange *host_hold(struct peer *p, const char *request)
+{
+    struct host *h = p->host;
+    int before = h->held_count;
+    peer_puts(p, request);
+    host_until(h, &h->held_count, before + 1);
+    return h->held[before];
+}
+
+void host_write(struct exchange *x, const char *text)
+{
+    struct str piece = str_of(text);
+    exchange_write(x, &piece, 1);
+}
+
+void host_reply(struct exchange *x, const char *text)
+{
+    exchange_reply(x, 200, "text/plain", NULL, 0, str_of(text));
+}
+
 // --- answers ----------------------------------------------------------------------------------
 
 static const char *header_in(struct arena *a, struct str head, const char *name)

@@ -16,6 +16,10 @@
 
 enum { HELD_MAX = 64 };
 
+#define T(f) cmocka_unit_test(f)
+#define HOST "Host: a\r\n"
+#define GET(path) "GET " path " HTTP/1.1\r\n" HOST "\r\n"
+
 // Answers /echo with what it got; holds everything below /hold for the test to answer; /small and
 // /large change the body's limit in on_head, /deny refuses there.
 struct host {
@@ -45,6 +49,11 @@ struct peer {
     struct buf in;
     bool eof, reset;
 };
+
+// Sends a request below /hold and waits until the handler has it.
+struct exchange *host_hold(struct peer *p, const char *request);
+void host_write(struct exchange *x, const char *text);
+void host_reply(struct exchange *x, const char *text);
 
 struct peer peer_open(struct host *h);
 void peer_close(struct peer *p);

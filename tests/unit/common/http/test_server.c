@@ -6,9 +6,6 @@
 
 #include "common/http/encoding.h"
 
-#define T(f) cmocka_unit_test(f)
-#define HOST "Host: a\r\n"
-
 struct conversation {
     const char *request, *answers;
 };
