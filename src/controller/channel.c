@@ -53,8 +53,8 @@ static struct err *reply_channel(struct http *x, const struct channel *c)
 struct err *api_channel_list(struct http *x)
 {
     struct list l;
-    TRY(list_begin(x, &channel_table, &l));
-    TRY(list_run(x, &l));
+    TRY(list_begin(x, &channel_table, "", &l));
+    TRY(list_run(x, &l, ""));
     return list_reply(x, &l, write_channel);
 }
 
@@ -63,13 +63,15 @@ struct err *api_channel_search(struct http *x)
 {
     struct list l;
     const char *group = http_query(x, "group"), *model = http_query(x, "model");
-    TRY(list_begin_without(x, &channel_table, "group", &l));
-    list_and_contains(x, &l, "name,base_url,models,tag,remark", http_query(x, "keyword"));
-    if (!text_is_empty(group))
-        list_and(&l, "id IN (SELECT channel_id FROM abilities WHERE [group] = ?)", P(group));
-    if (!text_is_empty(model))
-        list_and(&l, "id IN (SELECT channel_id FROM abilities WHERE model = ?)", P(model));
-    TRY(list_run(x, &l));
+    group = group ? group : "";
+    model = model ? model : "";
+    TRY(list_begin(x, &channel_table, "group", &l));
+    l.page.keyword = http_query(x, "keyword");
+    l.page.keyword_in = "name,base_url,models,tag,remark";
+    TRY(list_run(x, &l,
+                 "(? = '' OR id IN (SELECT channel_id FROM abilities WHERE [group] = ?))"
+                 " AND (? = '' OR id IN (SELECT channel_id FROM abilities WHERE model = ?))",
+                 P(group), P(group), P(model), P(model)));
     return list_reply(x, &l, write_channel);
 }
 

@@ -46,21 +46,22 @@ static struct err *add_period(struct http *x, struct list *l)
     TRY(http_query_int(x, "start_timestamp", 0, INT64_MAX, 0, &from));
     TRY(http_query_int(x, "end_timestamp", 0, INT64_MAX, 0, &to));
     if (from)
-        list_and(l, "created_at >= ?", P(from));
+        list_and(l, "created_at", DB_FROM, P(from));
     if (to)
-        list_and(l, "created_at <= ?", P(to));
+        list_and(l, "created_at", DB_TO, P(to));
     return NULL;
 }
 
 static struct err *reply_list(struct http *x, int64_t user_id, const char *keyword)
 {
     struct list l;
-    TRY(list_begin(x, &log_table, &l));
-    if (user_id)
-        list_and(&l, "user_id = ?", P(user_id));
+    TRY(list_begin(x, &log_table, "", &l));
     TRY(add_period(x, &l));
-    list_and_contains(x, &l, "content,username,token_name,model_name,request_id", keyword);
-    TRY(list_run(x, &l));
+    l.page.keyword = keyword;
+    l.page.keyword_in = "content,username,token_name,model_name,request_id";
+    if (user_id)
+        list_and(&l, "user_id", DB_IS, P(user_id));
+    TRY(list_run(x, &l, ""));
     return list_reply(x, &l, write_log);
 }
 

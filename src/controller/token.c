@@ -72,7 +72,7 @@ static const char *whole_key(struct http *x, const struct token *t)
 static struct err *add_held(struct http *x, struct list *l)
 {
     struct token *tokens = l->rows.items;
-    int64_t ids[PAGE_SIZE_MAX], *remains[PAGE_SIZE_MAX];
+    int64_t ids[DB_PAGE_MAX], *remains[DB_PAGE_MAX];
     for (size_t i = 0; i < l->rows.count; i++) {
         ids[i] = tokens[i].id;
         remains[i] = &tokens[i].remain_quota;
@@ -83,10 +83,10 @@ static struct err *add_held(struct http *x, struct list *l)
 static struct err *reply_list(struct http *x, const char *keyword)
 {
     struct list l;
-    TRY(list_begin(x, &token_table, &l));
-    list_and(&l, "user_id = ?", P(x->user->id));
-    list_and_contains(x, &l, "name", keyword);
-    TRY(list_run(x, &l));
+    TRY(list_begin(x, &token_table, "", &l));
+    l.page.keyword = keyword;
+    l.page.keyword_in = "name";
+    TRY(list_run(x, &l, "user_id = ?", P(x->user->id)));
     TRY(add_held(x, &l));
     return list_reply(x, &l, write_masked);
 }

@@ -93,7 +93,7 @@ static struct err *find_below(struct http *x, int64_t id, struct user *out)
 static struct err *add_held(struct http *x, struct list *l)
 {
     struct user *users = l->rows.items;
-    int64_t ids[PAGE_SIZE_MAX], *quotas[PAGE_SIZE_MAX];
+    int64_t ids[DB_PAGE_MAX], *quotas[DB_PAGE_MAX];
     for (size_t i = 0; i < l->rows.count; i++) {
         ids[i] = users[i].id;
         quotas[i] = &users[i].quota;
@@ -104,9 +104,10 @@ static struct err *add_held(struct http *x, struct list *l)
 static struct err *reply_list(struct http *x, const char *keyword)
 {
     struct list l;
-    TRY(list_begin(x, &user_table, &l));
-    list_and_contains(x, &l, "username,display_name,email", keyword);
-    TRY(list_run(x, &l));
+    TRY(list_begin(x, &user_table, "", &l));
+    l.page.keyword = keyword;
+    l.page.keyword_in = "username,display_name,email";
+    TRY(list_run(x, &l, ""));
     TRY(add_held(x, &l));
     return list_reply(x, &l, NULL);
 }
