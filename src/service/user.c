@@ -1,4 +1,4 @@
-// Accounts.
+// Accounts: how they are made, and who stands above whom.
 
 #include "service/user.h"
 
