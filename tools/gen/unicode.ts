@@ -1,11 +1,11 @@
 // Writes src/common/tokenizer/unicode.c, the character classes that the pre-tokenizers ask for:
 //   node_modules/.bin/bun tools/gen/unicode.ts
-// The result is committed. The classes are those of the Unicode version that the JavaScript engine knows.
+// The result is committed. The Unicode version is the one that the JavaScript engine knows.
 
 const LAST = 0x10ffff;
 const BLOCK = 128; // characters per block; equal blocks are stored once
 
-// In the order of enum char_class (src/common/tokenizer/unicode.h); OTHER, the first, is whatever is left.
+// In the order of enum char_class (src/common/tokenizer/unicode.h) after OTHER, which is the rest.
 const classes: [string, RegExp][] = [
   ["UPPER", /[\p{Lu}\p{Lt}]/u],
   ["LOWER", /\p{Ll}/u],
@@ -23,14 +23,19 @@ function classOf(code: number): number {
 // Two characters per byte, the even one in the low half.
 function blockAt(start: number): number[] {
   const bytes: number[] = [];
-  for (let code = start; code < start + BLOCK; code += 2) bytes.push(classOf(code) | (classOf(code + 1) << 4));
+  for (let code = start; code < start + BLOCK; code += 2)
+    bytes.push(classOf(code) | (classOf(code + 1) << 4));
   return bytes;
 }
 
+// The values of an array, in lines of at most 100 columns.
 function cArray(values: number[]): string {
-  const lines: string[] = [];
-  for (let i = 0; i < values.length; i += 24) lines.push("    " + values.slice(i, i + 24).join(","));
-  return lines.join(",\n");
+  const lines = ["   "];
+  for (const value of values) {
+    if (`${lines.at(-1)} ${value},`.length > 100) lines.push("   ");
+    lines[lines.length - 1] += lines.at(-1) === "   " ? ` ${value},` : `${value},`;
+  }
+  return lines.join("\n");
 }
 
 const known = new Map<string, number>();
@@ -42,9 +47,10 @@ for (let start = 0; start <= LAST; start += BLOCK) {
   if (!known.has(key)) known.set(key, blocks.push(block) - 1);
   index.push(known.get(key)!);
 }
-// Beyond the last entry everything is OTHER, as it is in the block of the surrogates' plane end: cut the tail.
+// Beyond the last entry everything is OTHER, so the tail can be cut off.
 const tail = index.at(-1)!;
-if (blocks[tail]!.some((byte) => byte !== 0)) throw new Error("the last block was expected to be empty");
+if (blocks[tail]!.some((byte) => byte !== 0))
+  throw new Error("the last block was expected to be empty");
 while (index.at(-1) === tail) index.pop();
 if (blocks.length > 256) throw new Error("too many different blocks for one byte each");
 
@@ -56,12 +62,13 @@ await Bun.write(
 
 // clang-format off
 const uint8_t unicode_index[UNICODE_INDEX] = {
-${cArray(index)}};
+${cArray(index)}
+};
 
-const uint8_t unicode_blocks[][UNICODE_BLOCK / 2] = {
-${blocks.map((block) => `    {${block.join(",")}},`).join("\n")}
+const uint8_t unicode_blocks[UNICODE_BLOCKS * UNICODE_BLOCK / 2] = {
+${cArray(blocks.flat())}
 };
 // clang-format on
 `,
 );
-console.log(`UNICODE_INDEX = ${index.length}, ${blocks.length} blocks, Unicode ${process.versions.unicode}`);
+console.log(`UNICODE_INDEX = ${index.length}, UNICODE_BLOCKS = ${blocks.length}`); // for unicode.h

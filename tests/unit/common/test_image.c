@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "common/arena.h"
+#include "common/buf.h"
 #include "common/crypto.h"
 #include "common/image.h"
 
@@ -121,18 +122,18 @@ static void changed_bytes_are_safe(void **unused)
         }
 }
 
-// A JPEG that begins with segments of this many bytes, as base64.
+// A JPEG that begins with at least this many bytes of other segments, as base64.
 static struct str late_jpeg(struct arena *a, size_t before)
 {
-    char *bytes = arena_alloc(a, before + 0x1002 + 32);
-    size_t n = 2;
-    memcpy(bytes, "\xff\xd8", 2);
-    while (n < before) {
-        memcpy(bytes + n, "\xff\xe1\x10\x00", 4);
-        n += 2 + 0x1000;
+    static const char zeros[0x1000 - 2];
+    BUF_HERE(b, 1 << 24);
+    buf_str(&b, STR("\xff\xd8"));
+    while (b.n < before) {
+        buf_str(&b, STR("\xff\xe1\x10\0"));
+        buf_add(&b, zeros, sizeof(zeros));
     }
-    memcpy(bytes + n, "\xff\xc0\0\x11\x08\x02\x58\x03\x20", 9);
-    return str_of(base64_text(a, bytes, n + 9));
+    buf_str(&b, STR("\xff\xc0\0\x11\x08\x02\x58\x03\x20"));
+    return str_of(base64_text(a, b.p, b.n));
 }
 
 static void base64_is_decoded_as_far_as_needed(void **unused)

@@ -4,7 +4,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,29 +21,21 @@ static const struct {
 } exact[] = {{"o200k", TOKENIZER_O200K}, {"cl100k", TOKENIZER_CL100K}};
 
 // vectors.json, made by tools/gen/token_vectors.ts.
-static struct arena *memory;
+static yyjson_doc *document;
 static yyjson_val *vectors;
 
 static int read_vectors(void **unused)
 {
     (void)unused;
-    memory = arena_new();
-    FILE *file = fopen(TEST_ROOT "/unit/common/tokenizer/vectors.json", "r");
-    assert_non_null(file);
-    struct buf text = BUF(1 << 24);
-    char some[4096];
-    for (size_t n; (n = fread(some, 1, sizeof(some), file));)
-        buf_add(&text, some, n);
-    fclose(file);
-    struct err *e = json_read(memory, buf_view(&text), &vectors);
-    buf_free(&text);
-    return e ? -1 : 0;
+    document = yyjson_read_file(TEST_ROOT "/unit/common/tokenizer/vectors.json", 0, NULL, NULL);
+    vectors = yyjson_doc_get_root(document);
+    return vectors ? 0 : -1;
 }
 
 static int free_vectors(void **unused)
 {
     (void)unused;
-    arena_free(memory);
+    yyjson_doc_free(document);
     return 0;
 }
 
@@ -322,8 +313,7 @@ static void estimates_are_near(void **unused)
         "fortune, must be in want of a wife. However little known the feelings or views of such a "
         "man may be on his first entering a neighbourhood, this truth is so well fixed.",
         "你好，世界！今天天气怎么样？我们去公园散步吧。人工智能正在改变我们的生活和工作方式。",
-        "static int add(struct list *l, const char *name)\n{\n    if (!l->first)\n        return "
-        "-1;\n    return list_append(l, name, strlen(name) + 1);\n}\n",
+        "for (int i = 0; i < 10; i++) printf(\"%d\\n\", array[i].value);",
     };
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
         int64_t real = tokenizer_count(TOKENIZER_O200K, str_of(texts[i]));
