@@ -138,8 +138,8 @@ void client_part_closed(struct client *c);
 
 // --- conn.c -------------------------------------------------------------------------
 
-void conn_dial(struct client *client, struct upstream *u, struct call *c);
-void conn_up(struct client_conn *conn); // the proxy is through: TLS or the request
+struct client_conn *conn_new(struct client *client, struct upstream *u);
+void conn_release(struct client_conn *conn);               // its handle is closed
 void conn_expect(struct client_conn *conn, int64_t in_ms); // else it has timed out
 void conn_close(struct client_conn *conn);
 // The call, if there is one, fails at once with this.
@@ -152,6 +152,14 @@ void conn_write(struct client_conn *conn, struct str bytes);
 void conn_read_again(struct client_conn *conn);
 // The kept connection was dead before a byte of the answer came: the call goes out on a fresh one.
 bool conn_retry(struct client_conn *conn); // false if it may not
+
+// --- dial.c -------------------------------------------------------------------------
+
+void conn_dial(struct client *client, struct upstream *u, struct call *c);
+void conn_up(struct client_conn *conn); // the proxy is through: TLS or the request
+void dial_handshake(struct client_conn *conn, struct str bytes); // more of it arrived
+bool dial_skip(struct client_conn *conn); // this address took its time; false: no time is left
+void dial_free(struct dial *d);
 
 // --- answer.c -----------------------------------------------------------------------
 
