@@ -9,7 +9,7 @@
 
 #include "common/arena.h"
 #include "common/hash.h"
-#include "common/http/conn.h"
+#include "common/http/link.h"
 
 const struct call_limits call_default_limits = {
     .connect_ms = 10000,
@@ -104,7 +104,7 @@ void client_keep(struct client_conn *conn)
 {
     struct upstream *u = conn->upstream;
     if (u->idle_count >= IDLE_MAX) {
-        conn_close(conn);
+        link_close(conn);
         return;
     }
     conn->state = CONN_IDLE;
@@ -115,7 +115,7 @@ void client_keep(struct client_conn *conn)
     u->idle = conn;
     u->idle_count++;
     conn->client->idle++;
-    conn_expect(conn, IDLE_MS);
+    link_expect(conn, IDLE_MS);
 }
 
 void client_unlink(struct client_conn *conn)
@@ -156,7 +156,7 @@ static void on_soon(uv_idle_t *handle)
         if (c->failed)
             call_finish(c, c->failed);
         else if (c->conn && c->conn->state == CONN_BUSY && !c->paused)
-            answer_resume(c->conn);
+            reply_resume(c->conn);
     }
     if (!client->soon)
         uv_idle_stop(handle);
@@ -248,7 +248,7 @@ static void write_head(const struct call *c, const char *authority, struct buf *
     buf_puts(b, "\r\n");
 }
 
-void conn_serve(struct client_conn *conn, struct call *c)
+void link_serve(struct client_conn *conn, struct call *c)
 {
     struct client *client = conn->client;
     conn->state = CONN_BUSY;
@@ -256,9 +256,9 @@ void conn_serve(struct client_conn *conn, struct call *c)
     c->conn = conn;
     if (c->paused)
         uv_read_stop((uv_stream_t *)&conn->tcp);
-    answer_begin(conn);
+    reply_begin(conn);
     write_head(c, conn->upstream->authority, &client->head);
-    conn_send(conn, buf_view(&client->head));
+    link_send(conn, buf_view(&client->head));
 }
 
 static struct err *check(struct call *c)
@@ -314,7 +314,7 @@ void call_start(struct call *c)
     }
     pool_remove(conn);
     c->reused = true;
-    conn_serve(conn, c);
+    link_serve(conn, c);
 }
 
 void call_finish(struct call *c, struct err *e)
@@ -360,7 +360,7 @@ void call_cancel(struct call *c)
     if (!conn)
         return;
     conn->call = NULL;
-    conn_close(conn);
+    link_close(conn);
 }
 
 // --- the client ---------------------------------------------------------------------------
@@ -388,7 +388,7 @@ static void client_free(struct client *c)
         c->spare = conn->next;
         free(conn);
     }
-    answer_heads_free(c);
+    reply_heads_free(c);
     buf_free(&c->head);
     buf_free(&c->gather);
     buf_free(&c->cipher);
@@ -432,7 +432,7 @@ void client_close(struct client *c, void (*on_closed)(void *), void *arg)
         for (; u; u = next) {
             next = u->next; // u goes with its last connection
             for (int n = u->idle_count; n > 0; n--)
-                conn_close(u->idle);
+                link_close(u->idle);
         }
     }
     uv_close((uv_handle_t *)&c->soon_handle, on_soon_closed);

@@ -1,10 +1,10 @@
-// Dialling: names, addresses, proxies, TLS; in the end conn_serve or a failure.
+// Dialling: names, addresses, proxies, TLS; in the end link_serve or a failure.
 
 #include <arpa/inet.h>
 #include <stdlib.h>
 
 #include "common/arena.h"
-#include "common/http/conn.h"
+#include "common/http/link.h"
 #include "common/http/egress.h"
 
 enum {
@@ -33,7 +33,7 @@ static void dial_fail(struct client_conn *conn, const struct err_kind *kind, con
     struct call *c = conn->call;
     struct err *e = err_new(c->arena, kind, "%s: %s", what, why);
     conn->call = NULL;
-    conn_close(conn);
+    link_close(conn);
     call_fail_soon(c, e);
 }
 
@@ -44,7 +44,7 @@ static void share_time(struct client_conn *conn)
     int64_t share = left / (d->addresses->count - d->at + 1); // at: already the next one
     if (share < SLICE_LEAST_MS)
         share = SLICE_LEAST_MS;
-    conn_expect(conn, share < left ? share : left);
+    link_expect(conn, share < left ? share : left);
 }
 
 static void on_connected(uv_connect_t *request, int status)
@@ -59,20 +59,20 @@ static void on_connected(uv_connect_t *request, int status)
     }
     uv_tcp_nodelay(&conn->tcp, 1);
     uv_tcp_keepalive(&conn->tcp, 1, KEEPALIVE_SECONDS);
-    conn_expect(conn, conn->dial->until_ms - conn->client->loop->now_ms);
+    link_expect(conn, conn->dial->until_ms - conn->client->loop->now_ms);
     conn->state = CONN_PROXY;
-    conn_read_again(conn);
+    link_read_again(conn);
     if (conn->dial->proxied)
         proxy_begin(conn);
     else
-        conn_up(conn);
+        link_up(conn);
 }
 
 static void on_reopen(uv_handle_t *handle)
 {
     struct client_conn *conn = handle->data;
     if (conn->state == CONN_CLOSED) {
-        conn_release(conn);
+        link_release(conn);
         return;
     }
     uv_tcp_init(&conn->client->loop->uv, &conn->tcp);
@@ -160,13 +160,13 @@ static void find_addresses(struct client_conn *conn, const char *host)
 
 void conn_dial(struct client *client, struct upstream *u, struct call *c)
 {
-    struct client_conn *conn = conn_new(client, u);
+    struct client_conn *conn = link_new(client, u);
     struct dial *d = conn->dial = mem_new(sizeof(*d));
     conn->call = c;
     c->conn = conn;
     d->proxy_in = BUF(PROXY_ANSWER_MAX);
     d->until_ms = client->loop->now_ms + c->limits.connect_ms;
-    conn_expect(conn, c->limits.connect_ms);
+    link_expect(conn, c->limits.connect_ms);
     d->proxied = !text_is_empty(c->proxy);
     if (d->proxied && !proxy_read_url(c, &d->proxy))
         dial_fail(conn, &err_channel_misconfigured, "proxy", "not http://… or socks5://…");
@@ -182,7 +182,7 @@ static void ready(struct client_conn *conn)
 {
     dial_free(conn->dial);
     conn->dial = NULL;
-    conn_serve(conn, conn->call);
+    link_serve(conn, conn->call);
 }
 
 void dial_handshake(struct client_conn *conn, struct str bytes)
@@ -192,16 +192,16 @@ void dial_handshake(struct client_conn *conn, struct str bytes)
     buf_clear(&client->cipher);
     enum tls_state state = tls_receive(conn->tls, bytes, &client->plain, &client->cipher);
     if (client->cipher.n)
-        conn_write(conn, buf_view(&client->cipher));
+        link_write(conn, buf_view(&client->cipher));
     if (state == TLS_FAILED)
-        conn_fail(conn, &err_upstream_unreachable, "TLS: %s", tls_why(conn->tls));
+        link_fail(conn, &err_upstream_unreachable, "TLS: %s", tls_why(conn->tls));
     else if (state == TLS_CLOSED || client->plain.n)
-        conn_fail(conn, &err_upstream_unreachable, "TLS: not the start of HTTP");
+        link_fail(conn, &err_upstream_unreachable, "TLS: not the start of HTTP");
     else if (state == TLS_READY)
         ready(conn);
 }
 
-void conn_up(struct client_conn *conn)
+void link_up(struct client_conn *conn)
 {
     struct upstream *u = conn->upstream;
     if (!u->secure) {

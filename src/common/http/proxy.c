@@ -5,7 +5,7 @@
 
 #include "common/arena.h"
 #include "common/crypto.h"
-#include "common/http/conn.h"
+#include "common/http/link.h"
 #include "common/http/egress.h"
 
 bool proxy_read_url(struct call *c, struct url *out)
@@ -39,7 +39,7 @@ bool proxy_may_reach(const char *host)
 static void through(struct client_conn *conn)
 {
     buf_free(&conn->dial->proxy_in);
-    conn_up(conn);
+    link_up(conn);
 }
 
 // --- HTTP CONNECT -------------------------------------------------------------------------
@@ -58,7 +58,7 @@ static void connect_ask(struct client_conn *conn)
         buf_printf(&b, "Proxy-Authorization: Basic %s\r\n", base64_text(a, both, strlen(both)));
     }
     buf_puts(&b, "\r\n");
-    conn_write(conn, buf_view(&b));
+    link_write(conn, buf_view(&b));
     buf_free(&b);
 }
 
@@ -88,11 +88,11 @@ static void connect_receive(struct client_conn *conn, struct str bytes)
     if (code == HPE_OK && d->proxy_bytes <= PROXY_ANSWER_MAX)
         return;
     if (code != HPE_PAUSED)
-        conn_fail(conn, &err_upstream_unreachable, "proxy: not an answer to CONNECT");
+        link_fail(conn, &err_upstream_unreachable, "proxy: not an answer to CONNECT");
     else if (parser->status_code / 100 != 2)
-        conn_fail(conn, &err_upstream_unreachable, "proxy: answered %d", parser->status_code);
+        link_fail(conn, &err_upstream_unreachable, "proxy: answered %d", parser->status_code);
     else if (llhttp_get_error_pos(parser) != bytes.p + bytes.n)
-        conn_fail(conn, &err_upstream_unreachable, "proxy: bytes nobody asked for");
+        link_fail(conn, &err_upstream_unreachable, "proxy: bytes nobody asked for");
     else
         through(conn);
 }
@@ -104,7 +104,7 @@ enum { SOCKS_OPEN = 0, SOCKS_PASSWORD = 2, SOCKS_V4 = 1, SOCKS_NAME = 3, SOCKS_V
 
 static void socks_write(struct client_conn *conn, const void *bytes, size_t n)
 {
-    conn_write(conn, (struct str){bytes, n});
+    link_write(conn, (struct str){bytes, n});
 }
 
 static bool has_login(const struct url *proxy)
@@ -191,19 +191,19 @@ static void socks_on_methods(struct client_conn *conn, const unsigned char *p)
 {
     bool login = has_login(&conn->dial->proxy);
     if (p[0] != 5)
-        conn_fail(conn, &err_upstream_unreachable, "proxy: not SOCKS5");
+        link_fail(conn, &err_upstream_unreachable, "proxy: not SOCKS5");
     else if (p[1] == SOCKS_OPEN)
         socks_ask(conn);
     else if (p[1] == SOCKS_PASSWORD && login)
         socks_log_in(conn);
     else
-        conn_fail(conn, &err_upstream_unreachable, "proxy: wants another kind of login");
+        link_fail(conn, &err_upstream_unreachable, "proxy: wants another kind of login");
 }
 
 static void socks_on_login(struct client_conn *conn, const unsigned char *p)
 {
     if (p[0] != 1 || p[1] != 0)
-        conn_fail(conn, &err_upstream_unreachable, "proxy: user or password refused");
+        link_fail(conn, &err_upstream_unreachable, "proxy: user or password refused");
     else
         socks_ask(conn);
 }
@@ -212,7 +212,7 @@ static void socks_on_reply(struct client_conn *conn, const unsigned char *p)
 {
     bool known = p[3] == SOCKS_V4 || p[3] == SOCKS_V6 || p[3] == SOCKS_NAME;
     if (p[0] != 5 || !known)
-        conn_fail(conn, &err_upstream_unreachable, "proxy: not SOCKS5");
+        link_fail(conn, &err_upstream_unreachable, "proxy: not SOCKS5");
     else
         through(conn);
 }
@@ -226,14 +226,14 @@ static void socks_receive(struct client_conn *conn, struct str bytes)
     const unsigned char *p = (const unsigned char *)in->p;
     unsigned char message[4 + 1 + 255 + 2];
     if (d->proxy_step == SOCKS_REPLY && in->n >= 2 && p[0] == 5 && p[1] != 0) {
-        conn_fail(conn, &err_upstream_unreachable, "proxy: %s", socks_failure(p[1]));
+        link_fail(conn, &err_upstream_unreachable, "proxy: %s", socks_failure(p[1]));
         return;
     }
     size_t wanted = d->proxy_step == SOCKS_REPLY ? socks_reply_length(p, in->n) : 2;
     if (!in->overflow && (wanted == 0 || in->n < wanted))
         return;
     if (in->n > wanted || in->overflow) {
-        conn_fail(conn, &err_upstream_unreachable, "proxy: bytes nobody asked for");
+        link_fail(conn, &err_upstream_unreachable, "proxy: bytes nobody asked for");
         return;
     }
     memcpy(message, p, wanted);

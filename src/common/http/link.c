@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "common/arena.h"
-#include "common/http/conn.h"
+#include "common/http/link.h"
 
 enum {
     QUEUE_STEP = 256 * 1024, // plain bytes queued at once, so that a stalled upstream is noticed
@@ -27,15 +27,15 @@ static void timed_out(struct client_conn *conn)
 {
     struct call *c = conn->call;
     if (conn->state == CONN_IDLE)
-        conn_close(conn);
+        link_close(conn);
     else if (conn->state != CONN_BUSY)
-        conn_fail(conn, &err_upstream_timeout, "not connected within %d ms", c->limits.connect_ms);
+        link_fail(conn, &err_upstream_timeout, "not connected within %d ms", c->limits.connect_ms);
     else if (c->got_bytes)
-        conn_fail(conn, &err_upstream_timeout, "nothing for %d ms", c->limits.idle_ms);
+        link_fail(conn, &err_upstream_timeout, "nothing for %d ms", c->limits.idle_ms);
     else if (c->sent_ms)
-        conn_fail(conn, &err_upstream_timeout, "no answer in %d ms", c->limits.first_byte_ms);
+        link_fail(conn, &err_upstream_timeout, "no answer in %d ms", c->limits.first_byte_ms);
     else
-        conn_fail(conn, &err_upstream_timeout, "request not taken for %d ms", c->limits.idle_ms);
+        link_fail(conn, &err_upstream_timeout, "request not taken for %d ms", c->limits.idle_ms);
 }
 
 static void on_due(struct deadline *d)
@@ -55,7 +55,7 @@ static void on_due(struct deadline *d)
 }
 
 // Moving a deadline later costs nothing: the early one finds out and sets itself again.
-void conn_expect(struct client_conn *conn, int64_t in_ms)
+void link_expect(struct client_conn *conn, int64_t in_ms)
 {
     struct loop *loop = conn->client->loop;
     conn->due_ms = loop->now_ms + in_ms;
@@ -65,7 +65,7 @@ void conn_expect(struct client_conn *conn, int64_t in_ms)
 
 // --- birth and death ------------------------------------------------------------------------
 
-struct client_conn *conn_new(struct client *client, struct upstream *u)
+struct client_conn *link_new(struct client *client, struct upstream *u)
 {
     struct client_conn *conn = client->spare;
     if (conn) {
@@ -85,12 +85,12 @@ struct client_conn *conn_new(struct client *client, struct upstream *u)
     return conn;
 }
 
-void conn_release(struct client_conn *conn)
+void link_release(struct client_conn *conn)
 {
     struct client *client = conn->client;
     dial_free(conn->dial);
     tls_free(conn->tls);
-    answer_drop(conn);
+    reply_drop(conn);
     if (client->spare_count < SPARE_CONNS) {
         conn->next = client->spare;
         client->spare = conn;
@@ -103,7 +103,7 @@ void conn_release(struct client_conn *conn)
 
 static void on_closed(uv_handle_t *handle)
 {
-    conn_release(handle->data);
+    link_release(handle->data);
 }
 
 // Best effort: what the kernel does not take at once is not worth waiting for.
@@ -117,7 +117,7 @@ static void say_goodbye(struct client_conn *conn)
         uv_try_write(stream_of(conn), &bytes, 1);
 }
 
-void conn_close(struct client_conn *conn)
+void link_close(struct client_conn *conn)
 {
     if (conn->state == CONN_CLOSED)
         return;
@@ -133,7 +133,7 @@ void conn_close(struct client_conn *conn)
     uv_close((uv_handle_t *)&conn->tcp, on_closed);
 }
 
-void conn_fail(struct client_conn *conn, const struct err_kind *kind, const char *fmt, ...)
+void link_fail(struct client_conn *conn, const struct err_kind *kind, const char *fmt, ...)
 {
     struct call *c = conn->call;
     char text[512];
@@ -143,12 +143,12 @@ void conn_fail(struct client_conn *conn, const struct err_kind *kind, const char
     va_end(args);
     struct err *e = c ? err_new(c->arena, kind, "%s", text) : NULL;
     conn->call = NULL;
-    conn_close(conn);
+    link_close(conn);
     if (c)
         call_finish(c, e);
 }
 
-bool conn_retry(struct client_conn *conn)
+bool link_retry(struct client_conn *conn)
 {
     struct call *c = conn->call;
     if (!c->reused || c->retried || c->got_bytes)
@@ -158,7 +158,7 @@ bool conn_retry(struct client_conn *conn)
     c->sent_ms = 0;
     conn->call = NULL;
     conn_dial(conn->client, conn->upstream, c); // first, so that the upstream stays
-    conn_close(conn);
+    link_close(conn);
     return true;
 }
 
@@ -178,29 +178,29 @@ static void receive_tls(struct client_conn *conn, struct str bytes)
     buf_clear(&client->cipher);
     enum tls_state state = tls_receive(conn->tls, bytes, &client->plain, &client->cipher);
     if (client->cipher.n)
-        conn_write(conn, buf_view(&client->cipher));
+        link_write(conn, buf_view(&client->cipher));
     if (conn->state == CONN_BUSY && client->plain.n)
-        answer_feed(conn, buf_view(&client->plain));
+        reply_feed(conn, buf_view(&client->plain));
     else if (conn->state == CONN_IDLE && client->plain.n)
-        conn_close(conn);
+        link_close(conn);
     if (state == TLS_READY || conn->state == CONN_CLOSED)
         return;
     if (conn->state == CONN_IDLE)
-        conn_close(conn);
-    else if (!conn->call->paused) // else conn_read_again will come to it
-        answer_eof(conn, state == TLS_CLOSED, tls_why(conn->tls));
+        link_close(conn);
+    else if (!conn->call->paused) // else link_read_again will come to it
+        reply_eof(conn, state == TLS_CLOSED, tls_why(conn->tls));
 }
 
 static void on_end(struct client_conn *conn, int status)
 {
     bool clean = status == UV_EOF && !conn->tls; // TLS says goodbye itself, or it was cut
     if (conn->state == CONN_BUSY)
-        answer_eof(conn, clean, uv_strerror(status));
+        reply_eof(conn, clean, uv_strerror(status));
     else if (conn->call)
-        conn_fail(conn, &err_upstream_unreachable, "%s: %s",
+        link_fail(conn, &err_upstream_unreachable, "%s: %s",
                   conn->state == CONN_TLS ? "TLS" : "proxy", uv_strerror(status));
     else
-        conn_close(conn);
+        link_close(conn);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
@@ -218,12 +218,12 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     else if (conn->tls)
         receive_tls(conn, bytes);
     else if (conn->state == CONN_BUSY)
-        answer_feed(conn, bytes);
+        reply_feed(conn, bytes);
     else
-        conn_close(conn); // nobody asked: answering what comes next with it would be smuggling
+        link_close(conn); // nobody asked: answering what comes next with it would be smuggling
 }
 
-void conn_read_again(struct client_conn *conn)
+void link_read_again(struct client_conn *conn)
 {
     uv_read_start(stream_of(conn), on_alloc, on_read);
     if (conn->state == CONN_BUSY && conn->tls)
@@ -242,11 +242,11 @@ struct later {
 // The answer may be there already and say why, so we only stop writing and let reading decide.
 static void on_write_failed(struct client_conn *conn)
 {
-    if (conn->state == CONN_BUSY && conn_retry(conn))
+    if (conn->state == CONN_BUSY && link_retry(conn))
         return;
     conn->write_failed = true;
     if (conn->state == CONN_BUSY)
-        conn_expect(conn, conn->call->limits.first_byte_ms);
+        link_expect(conn, conn->call->limits.first_byte_ms);
 }
 
 static void advance(struct client_conn *conn, size_t n)
@@ -294,7 +294,7 @@ static void queue(struct client_conn *conn, struct later *later, const uv_buf_t 
     on_write_failed(conn);
 }
 
-void conn_write(struct client_conn *conn, struct str bytes)
+void link_write(struct client_conn *conn, struct str bytes)
 {
     if (conn->write_failed)
         return;
@@ -401,7 +401,7 @@ static void send_encrypted(struct client_conn *conn)
         tls_send(conn->tls, buf_view(&client->gather), &client->cipher);
         buf_clear(&client->gather);
     }
-    conn_write(conn, buf_view(&client->cipher));
+    link_write(conn, buf_view(&client->cipher));
 }
 
 static void send_more(struct client_conn *conn)
@@ -416,16 +416,16 @@ static void send_more(struct client_conn *conn)
             return;
         if (conn->writes) {
             if (!c->got_bytes)
-                conn_expect(conn, c->limits.idle_ms);
+                link_expect(conn, c->limits.idle_ms);
             return;
         }
     }
     c->sent_ms = conn->client->loop->now_ms;
     if (!c->got_bytes)
-        conn_expect(conn, c->limits.first_byte_ms);
+        link_expect(conn, c->limits.first_byte_ms);
 }
 
-void conn_send(struct client_conn *conn, struct str head)
+void link_send(struct client_conn *conn, struct str head)
 {
     conn->head_left = head;
     conn->piece = conn->offset = 0;

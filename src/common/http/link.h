@@ -1,4 +1,4 @@
-// Connections of the client: what client.c (calls, pool), conn.c (life and bytes), answer.c
+// Connections of the client: what client.c (calls, pool), link.c (life and bytes), reply.c
 // (parsing) and proxy.c share. Nobody else includes this.
 
 #pragma once
@@ -131,44 +131,44 @@ void call_finish(struct call *c, struct err *e);
 // The same in the next round of the loop; for places that call_start can reach.
 void call_fail_soon(struct call *c, struct err *e);
 // Gives the connection, which is up and free, to the call, whose request it sends.
-void conn_serve(struct client_conn *conn, struct call *c);
+void link_serve(struct client_conn *conn, struct call *c);
 void client_keep(struct client_conn *conn);   // into the pool
 void client_unlink(struct client_conn *conn); // out of pool and upstream; it is about to be closed
 void client_part_closed(struct client *c);
 
-// --- conn.c -------------------------------------------------------------------------
+// --- link.c -------------------------------------------------------------------------
 
-struct client_conn *conn_new(struct client *client, struct upstream *u);
-void conn_release(struct client_conn *conn);               // its handle is closed
-void conn_expect(struct client_conn *conn, int64_t in_ms); // else it has timed out
-void conn_close(struct client_conn *conn);
+struct client_conn *link_new(struct client *client, struct upstream *u);
+void link_release(struct client_conn *conn);               // its handle is closed
+void link_expect(struct client_conn *conn, int64_t in_ms); // else it has timed out
+void link_close(struct client_conn *conn);
 // The call, if there is one, fails at once with this.
-void conn_fail(struct client_conn *conn, const struct err_kind *kind, const char *fmt, ...)
+void link_fail(struct client_conn *conn, const struct err_kind *kind, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 // Sends the call's request: this head, then the pieces. The head is copied if it must wait.
-void conn_send(struct client_conn *conn, struct str head);
+void link_send(struct client_conn *conn, struct str head);
 // Writes what the kernel takes and queues a copy of the rest.
-void conn_write(struct client_conn *conn, struct str bytes);
-void conn_read_again(struct client_conn *conn);
+void link_write(struct client_conn *conn, struct str bytes);
+void link_read_again(struct client_conn *conn);
 // The kept connection was dead before a byte of the answer came: the call goes out on a fresh one.
-bool conn_retry(struct client_conn *conn); // false if it may not
+bool link_retry(struct client_conn *conn); // false if it may not
 
 // --- dial.c -------------------------------------------------------------------------
 
 void conn_dial(struct client *client, struct upstream *u, struct call *c);
-void conn_up(struct client_conn *conn); // the proxy is through: TLS or the request
+void link_up(struct client_conn *conn); // the proxy is through: TLS or the request
 void dial_handshake(struct client_conn *conn, struct str bytes); // more of it arrived
 bool dial_skip(struct client_conn *conn); // this address took its time; false: no time is left
 void dial_free(struct dial *d);
 
-// --- answer.c -----------------------------------------------------------------------
+// --- reply.c -----------------------------------------------------------------------
 
-void answer_begin(struct client_conn *conn);
-void answer_feed(struct client_conn *conn, struct str bytes);
-void answer_eof(struct client_conn *conn, bool clean, const char *why);
-void answer_resume(struct client_conn *conn); // what was kept, then the socket again
-void answer_drop(struct client_conn *conn);   // gives memory back
-void answer_heads_free(struct client *client);
+void reply_begin(struct client_conn *conn);
+void reply_feed(struct client_conn *conn, struct str bytes);
+void reply_eof(struct client_conn *conn, bool clean, const char *why);
+void reply_resume(struct client_conn *conn); // what was kept, then the socket again
+void reply_drop(struct client_conn *conn);   // gives memory back
+void reply_heads_free(struct client *client);
 
 // --- proxy.c ------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "common/arena.h"
-#include "common/http/conn.h"
+#include "common/http/link.h"
 #include "common/http/encoding.h"
 
 enum {
@@ -60,7 +60,7 @@ static void head_give_back(struct client_conn *conn)
     conn->client->heads = h;
 }
 
-void answer_heads_free(struct client *client)
+void reply_heads_free(struct client *client)
 {
     while (client->heads) {
         struct head *h = client->heads;
@@ -295,7 +295,7 @@ static const llhttp_settings_t settings = {
     .on_message_complete = on_message_end,
 };
 
-void answer_begin(struct client_conn *conn)
+void reply_begin(struct client_conn *conn)
 {
     llhttp_init(&conn->parser, HTTP_RESPONSE, &settings);
     conn->parser.data = conn;
@@ -309,7 +309,7 @@ void answer_begin(struct client_conn *conn)
     conn->decoded = BUF(DECODED_MAX);
 }
 
-void answer_drop(struct client_conn *conn)
+void reply_drop(struct client_conn *conn)
 {
     head_give_back(conn);
     arena_free(conn->decoding);
@@ -324,12 +324,12 @@ static void finish(struct client_conn *conn, size_t left_over)
 {
     struct call *c = conn->call;
     bool keep = conn->keep && left_over == 0 && c->sent_ms && !conn->writes && !conn->write_failed;
-    answer_drop(conn);
+    reply_drop(conn);
     conn->call = NULL;
     if (keep)
         client_keep(conn);
     else
-        conn_close(conn);
+        link_close(conn);
     call_finish(c, NULL);
 }
 
@@ -337,9 +337,9 @@ static void fail(struct client_conn *conn, llhttp_errno_t code)
 {
     const char *reason = llhttp_get_error_reason(&conn->parser);
     if (conn->broken)
-        conn_fail(conn, conn->broken, "%s", conn->why);
+        link_fail(conn, conn->broken, "%s", conn->why);
     else
-        conn_fail(conn, &err_upstream_failed, "not HTTP: %s",
+        link_fail(conn, &err_upstream_failed, "not HTTP: %s",
                   reason && *reason ? reason : llhttp_errno_name(code));
 }
 
@@ -347,7 +347,7 @@ static void keep_raw(struct client_conn *conn, struct str bytes)
 {
     buf_str(&conn->raw, bytes);
     if (conn->raw.overflow)
-        conn_fail(conn, &err_upstream_failed, "too much at once");
+        link_fail(conn, &err_upstream_failed, "too much at once");
 }
 
 // A pause: by the caller, or ours after the last byte of the message.
@@ -385,14 +385,14 @@ static void parse(struct client_conn *conn, struct str bytes)
     } while (bytes.n);
 }
 
-void answer_feed(struct client_conn *conn, struct str bytes)
+void reply_feed(struct client_conn *conn, struct str bytes)
 {
     struct call *c = conn->call;
     if (!c->got_bytes) {
         c->got_bytes = true;
         c->first_ms = conn->client->loop->now_ms;
     }
-    conn_expect(conn, c->limits.idle_ms);
+    link_expect(conn, c->limits.idle_ms);
     bool in_head = !conn->head_done;
     parse(conn, bytes);
     if (conn->call != c || !in_head || conn->head_done)
@@ -400,15 +400,15 @@ void answer_feed(struct client_conn *conn, struct str bytes)
     // llhttp does not show white space around values, so heads that take long are counted raw
     conn->raw_head_bytes += bytes.n;
     if (conn->raw_head_bytes > c->limits.head_bytes)
-        conn_fail(conn, &err_upstream_failed, "answer head too large");
+        link_fail(conn, &err_upstream_failed, "answer head too large");
 }
 
-void answer_eof(struct client_conn *conn, bool clean, const char *why)
+void reply_eof(struct client_conn *conn, bool clean, const char *why)
 {
     struct call *c = conn->call;
     if (!c->got_bytes) {
-        if (!conn_retry(conn))
-            conn_fail(conn, &err_upstream_unreachable, "closed before the answer: %s", why);
+        if (!link_retry(conn))
+            link_fail(conn, &err_upstream_unreachable, "closed before the answer: %s", why);
         return;
     }
     // ends a body that goes on until the connection is closed, and calls on_message_end
@@ -417,9 +417,9 @@ void answer_eof(struct client_conn *conn, bool clean, const char *why)
     if (conn->complete)
         finish(conn, 1);
     else if (conn->broken)
-        conn_fail(conn, conn->broken, "%s", conn->why);
+        link_fail(conn, conn->broken, "%s", conn->why);
     else
-        conn_fail(conn, &err_upstream_truncated, "closed in the midst of the answer: %s", why);
+        link_fail(conn, &err_upstream_truncated, "closed in the midst of the answer: %s", why);
 }
 
 // --- after a pause ----------------------------------------------------------------------------
@@ -458,10 +458,10 @@ static bool parse_kept(struct client_conn *conn)
     return conn->state == CONN_BUSY && conn->call == c && !c->paused;
 }
 
-void answer_resume(struct client_conn *conn)
+void reply_resume(struct client_conn *conn)
 {
     struct call *c = conn->call;
-    conn_expect(conn, c->got_bytes ? c->limits.idle_ms : c->limits.first_byte_ms);
+    link_expect(conn, c->got_bytes ? c->limits.idle_ms : c->limits.first_byte_ms);
     if (hand_over_decoded(conn) && parse_kept(conn))
-        conn_read_again(conn);
+        link_read_again(conn);
 }
