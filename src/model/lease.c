@@ -16,7 +16,8 @@ static const struct table_index lease_indexes[] = {
     {0},
 };
 
-const struct table lease_table = TABLE("leases", struct lease, lease_fields, .indexes = lease_indexes);
+const struct table lease_table =
+    TABLE("leases", struct lease, lease_fields, .indexes = lease_indexes);
 
 static const struct field position_fields[] = {
     FIELD(struct journal_position, id, .flags = KEY),

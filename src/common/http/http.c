@@ -198,9 +198,20 @@ static struct str take_until(struct str *rest, const char *stops)
     return piece;
 }
 
+// Others read a backslash as a slash, and would see another host behind it than we do.
+static bool is_printable(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] <= ' ' || s.p[i] == 0x7f || s.p[i] == '\\')
+            return false;
+    return true;
+}
+
 static bool take_user(struct arena *a, struct str *authority, struct url *out)
 {
     out->user = out->password = "";
+    if (!is_printable(*authority))
+        return false;
     const char *at = authority->n ? memrchr(authority->p, '@', authority->n) : NULL;
     if (!at)
         return true;

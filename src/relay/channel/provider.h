@@ -5,28 +5,22 @@
 
 struct attempt;
 
-enum quirk {
-    NO_STREAM_USAGE = 1 << 0,   // refuses stream_options
-    NO_SYSTEM_ROLE = 1 << 1,    // wants system text as a user turn
-    NO_DEVELOPER_ROLE = 1 << 2, // knows "system" only
-    THINK_TAGS = 1 << 3,        // reasoning arrives inside <think>…</think>
-    OLD_MAX_TOKENS = 1 << 4,    // knows max_tokens only
-    NO_TOOLS = 1 << 5,
-    KEEP_REASONING = 1 << 6,    // wants reasoning_content back in the history
-    USAGE_EVERYWHERE = 1 << 7,  // cumulative usage in every chunk
-    NEEDS_BASE_URL = 1 << 8,    // no default: the channel must give one
+// A header the provider wants: the caller's own value when it speaks the same dialect and sent one.
+struct provider_header {
+    const char *name, *fallback; // fallback NULL: only when the caller sent it
 };
 
 struct provider {
-    const char *name;     // as shown, and accepted as a channel's type
-    const char *base_url; // default; NULL if there is none
-    const struct dialect *dialect; // what the payloads mean
-    const struct framing *framing; // how they are cut out of the stream
+    const char *name;                            // as shown, and accepted as a channel's type
+    const char *base_url;                        // default; NULL if there is none
+    const struct dialect *dialect;               // what the payloads mean
+    const struct framing *framing;               // how they are cut out of the stream
     struct err *(*authorize)(struct attempt *t); // puts the credential on the request
     const char *path[MODE_COUNT]; // "{model}" "{other}" are replaced; NULL = cannot do this
-    unsigned quirks;
-    const char *models; // presets for the console, comma-separated
-    const char *logo;   // the console's icon
+    unsigned quirks;              // enum quirk
+    const struct provider_header *headers; // name NULL ends; NULL: none
+    const char *models;                    // presets for the console, comma-separated
+    const char *logo;                      // the console's icon
 
     // Hooks for what data cannot say. NULL means the dialect's own behaviour.
     struct err *(*fix_url)(struct attempt *t);
@@ -43,9 +37,11 @@ struct attempt {
     enum relay_mode mode;
     bool stream;
     const char *base_url, *key, *model, *other; // the channel's; `other`: api version, region ...
-    const char *url;    // filled in by attempt_prepare
-    struct buf headers; // "Name: value\r\n" lines
-    // What the caller sent and a provider of the same dialect wants to see ("anthropic-beta").
+    const char *url;                            // filled in by attempt_prepare
+    struct buf headers; // "Name: value\r\n" lines: credential and the row's headers; never
+                        // Host, Content-Type, Content-Length
+    // What the caller sent and a provider of the same dialect wants to see ("anthropic-beta");
+    // .p NULL if it did not. NULL when the caller speaks another dialect.
     struct str (*caller_header)(struct attempt *t, const char *name);
     void *caller;
 };
@@ -55,6 +51,13 @@ const struct provider *provider_of(int type);
 int provider_type(const char *name_or_number); // 0 if unknown; names in any case
 int provider_types(void);                      // one more than the largest type
 
-// Builds URL and headers: base URL (a path in it is honoured, a trailing /v1 not doubled), path,
-// credential. err_mode_unsupported when the provider has no such path.
+// Builds URL and headers. A path in the base URL is honoured; where it ends in a version ("/v1",
+// "/api/paas/v4", "/v1beta/openai") the "/v1" of our path is left out; a query is kept.
+// err_mode_unsupported when the provider has no such path, err_channel_misconfigured when the
+// channel's base URL or key cannot be used.
 struct err *attempt_prepare(struct attempt *t);
+
+// One more header; err_channel_misconfigured if the value could end the line.
+struct err *attempt_header(struct attempt *t, const char *name, struct str value);
+// Appends `text` with everything but letters, digits and -_.~ percent-encoded.
+void attempt_escape(struct buf *out, const char *text);
