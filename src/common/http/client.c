@@ -116,6 +116,8 @@ void client_keep(struct client_conn *conn)
     u->idle_count++;
     conn->client->idle++;
     link_expect(conn, IDLE_MS);
+    if (conn->deaf) // paused until the end; from now on its end must be noticed
+        link_read_again(conn);
 }
 
 void client_unlink(struct client_conn *conn)
@@ -255,7 +257,7 @@ void link_serve(struct client_conn *conn, struct call *c)
     conn->call = c;
     c->conn = conn;
     if (c->paused)
-        uv_read_stop((uv_stream_t *)&conn->tcp);
+        link_read_stop(conn);
     reply_begin(conn);
     write_head(c, conn->upstream->authority, &client->head);
     link_send(conn, buf_view(&client->head));
@@ -337,7 +339,7 @@ void call_pause(struct call *c)
 {
     c->paused = true;
     if (c->conn && c->conn->state == CONN_BUSY)
-        uv_read_stop((uv_stream_t *)&c->conn->tcp);
+        link_read_stop(c->conn);
 }
 
 void call_resume(struct call *c)

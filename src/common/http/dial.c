@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "common/arena.h"
-#include "common/http/link.h"
 #include "common/http/egress.h"
+#include "common/http/link.h"
 
 enum {
     SLICE_LEAST_MS = 300, // for one address, however many there are

@@ -224,6 +224,15 @@ enum dns_state dns_lookup(struct dns *d, const char *host, struct dns_query *q)
     return DNS_WAITS;
 }
 
+void dns_learn(struct dns *d, const char *host, struct dns_answer *answer)
+{
+    struct dns_name *n = name_of(d, host);
+    dns_release(n->answer);
+    n->answer = answer;
+    n->why = NULL;
+    n->at_ms = n->good_ms = d->loop->now_ms;
+}
+
 void dns_forget(struct dns_query *q)
 {
     struct dns_name *n = q->name;

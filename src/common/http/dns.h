@@ -42,6 +42,8 @@ void dns_close(struct dns *d, void (*on_closed)(void *), void *arg);
 
 // Fills q->answer or q->why at once, or says DNS_WAITS and calls on_answer later.
 enum dns_state dns_lookup(struct dns *d, const char *host, struct dns_query *q);
+// Takes over an answer as if just looked up: for tests of what follows.
+void dns_learn(struct dns *d, const char *host, struct dns_answer *answer);
 void dns_forget(struct dns_query *q); // stops waiting; fine when it does not wait
 
 // The answer for a literal IPv4 or IPv6 address; NULL for a name.

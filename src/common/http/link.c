@@ -223,8 +223,15 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         link_close(conn); // nobody asked: answering what comes next with it would be smuggling
 }
 
+void link_read_stop(struct client_conn *conn)
+{
+    conn->deaf = true;
+    uv_read_stop(stream_of(conn));
+}
+
 void link_read_again(struct client_conn *conn)
 {
+    conn->deaf = false;
     uv_read_start(stream_of(conn), on_alloc, on_read);
     if (conn->state == CONN_BUSY && conn->tls)
         receive_tls(conn, (struct str){0}); // it may have been closed while nobody read

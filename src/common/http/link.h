@@ -79,6 +79,8 @@ struct client_conn {
     struct tls *tls;
     enum conn_state state;
 
+    bool deaf; // not reading, for a pause
+
     struct deadline deadline; // may be set too early, never too late
     int64_t due_ms;           // when it is really due; 0 = never
 
@@ -149,6 +151,7 @@ void link_fail(struct client_conn *conn, const struct err_kind *kind, const char
 void link_send(struct client_conn *conn, struct str head);
 // Writes what the kernel takes and queues a copy of the rest.
 void link_write(struct client_conn *conn, struct str bytes);
+void link_read_stop(struct client_conn *conn);
 void link_read_again(struct client_conn *conn);
 // The kept connection was dead before a byte of the answer came: the call goes out on a fresh one.
 bool link_retry(struct client_conn *conn); // false if it may not

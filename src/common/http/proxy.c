@@ -5,8 +5,8 @@
 
 #include "common/arena.h"
 #include "common/crypto.h"
-#include "common/http/link.h"
 #include "common/http/egress.h"
+#include "common/http/link.h"
 
 bool proxy_read_url(struct call *c, struct url *out)
 {

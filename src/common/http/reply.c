@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "common/arena.h"
-#include "common/http/link.h"
 #include "common/http/encoding.h"
+#include "common/http/link.h"
 
 enum {
     INTERIM_MAX = 8,
@@ -218,7 +218,7 @@ static int on_head_end(llhttp_t *parser)
         return HPE_USER;
     if (no_body)
         return NO_BODY;
-    return c->paused ? HPE_PAUSED : 0;
+    return c->paused || conn->decoder ? HPE_PAUSED : 0; // coded bodies are parsed in small steps
 }
 
 // --- bodies ---------------------------------------------------------------------------------
@@ -350,19 +350,25 @@ static void keep_raw(struct client_conn *conn, struct str bytes)
         link_fail(conn, &err_upstream_failed, "too much at once");
 }
 
-// A pause: by the caller, or ours after the last byte of the message.
-static void on_paused(struct client_conn *conn, struct str rest)
+// A pause: by the caller, by us after the last byte of the message, or between a head and a coded
+// body. True to go on.
+static bool go_on_after_pause(struct client_conn *conn, struct str rest)
 {
     if (conn->call->paused)
         keep_raw(conn, rest);
     else if (conn->complete)
         finish(conn, rest.n);
+    else {
+        llhttp_resume(&conn->parser);
+        return true;
+    }
+    return false;
 }
 
 // Without bytes too: after a pause the end of the message may be due.
 static void parse(struct client_conn *conn, struct str bytes)
 {
-    do {
+    for (;;) {
         struct str step = bytes;
         if (conn->decoder && step.n > DECODE_STEP)
             step.n = DECODE_STEP;
@@ -371,18 +377,16 @@ static void parse(struct client_conn *conn, struct str bytes)
         llhttp_errno_t code = llhttp_execute(&conn->parser, step.p, step.n);
         if (is_gone(conn))
             return;
-        if (code == HPE_OK) {
-            bytes = str_skip(bytes, step.n);
-            continue;
-        }
-        if (code != HPE_PAUSED) {
+        if (code != HPE_OK && code != HPE_PAUSED) {
             fail(conn, code);
             return;
         }
-        bytes = str_skip(bytes, (size_t)(llhttp_get_error_pos(&conn->parser) - bytes.p));
-        on_paused(conn, bytes);
-        return;
-    } while (bytes.n);
+        const char *end = code == HPE_OK ? step.p + step.n : llhttp_get_error_pos(&conn->parser);
+        bytes = str_skip(bytes, (size_t)(end - bytes.p));
+        bool more = code == HPE_OK ? bytes.n > 0 : go_on_after_pause(conn, bytes);
+        if (!more)
+            return;
+    }
 }
 
 void reply_feed(struct client_conn *conn, struct str bytes)

@@ -25,8 +25,8 @@ struct got {
     void *note; // the test's own
 };
 
-int caller_setup(void **state);    // *state becomes a struct caller
-int caller_teardown(void **state); // everything must come to an end
+int caller_setup(void **state);     // *state becomes a struct caller
+int caller_teardown(void **state);  // everything must come to an end
 void caller_turn(struct caller *c); // one round of the loop
 // Rounds until that is true; the test fails after 20 seconds.
 void caller_until(struct caller *c, bool (*what)(void *), void *arg);
@@ -35,7 +35,7 @@ void caller_rest(struct caller *c, int ms); // rounds for that long
 struct got *got_new(struct caller *c, const char *method, const char *url, ...)
     __attribute__((format(printf, 3, 4)));
 void got_start(struct got *g);
-void got_wait(struct got *g); // until on_done
+void got_wait(struct got *g);                                       // until on_done
 struct got *got_call(struct caller *c, int port, const char *body); // POST, started and waited for
 void got_free(struct got *g);
 

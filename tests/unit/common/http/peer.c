@@ -23,6 +23,7 @@ static void *run_conn(void *arg)
     }
     if (!c->ssl || c->shaken)
         c->peer->serve(c);
+    c->peer->ended++;
     if (c->ssl && c->shaken && c->fd >= 0)
         SSL_shutdown(c->ssl);
     SSL_free(c->ssl);

@@ -26,7 +26,7 @@ struct peer {
     void (*serve)(struct peer_conn *c); // the connection is closed when it returns
     const void *script;                 // the test's own
     SSL_CTX *tls;                       // NULL: plain
-    _Atomic int accepted, requests, resumed;
+    _Atomic int accepted, ended, requests, resumed;
     pthread_t thread;
     struct peer_conn *conns[PEER_CONNS];
 };
