@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +73,7 @@ static int listen_at(const char *host, int *port)
 struct peer *peer_start(const char *host, void (*serve)(struct peer_conn *c), const void *script,
                         SSL_CTX *tls)
 {
+    signal(SIGPIPE, SIG_IGN); // OpenSSL writes without MSG_NOSIGNAL, and so does libuv
     struct peer *p = calloc(1, sizeof(*p));
     p->serve = serve;
     p->script = script;
@@ -143,12 +145,13 @@ bool peer_hear_all(struct peer_conn *c, void *to, size_t n)
 size_t peer_request(struct peer_conn *c, char *to, size_t cap)
 {
     size_t n = 0;
-    to[0] = '\0';
-    while (!strstr(to, "\r\n\r\n")) {
+    // what was there stays until something comes: a test may still be looking at it
+    while (n < 4 || memcmp(to + n - 4, "\r\n\r\n", 4)) {
         if (n + 1 >= cap || !peer_hear_all(c, to + n, 1))
             return 0;
-        to[++n] = '\0';
+        n++;
     }
+    to[n] = '\0';
     const char *length = strcasestr(to, "\r\nContent-Length:");
     size_t body = length ? strtoul(length + strlen("\r\nContent-Length:"), NULL, 10) : 0;
     if (n + body + 1 > cap || !peer_hear_all(c, to + n, body))
