@@ -32,13 +32,15 @@ endef
 
 all: build
 
-build: setup release
+build: setup
+	@$(MAKE) release
 
 setup setup-test setup-all:
 	@scripts/setup $(or $(patsubst setup-%,%,$(filter-out setup,$@)),build)
 
 release:
 	$(call compile,release,$(RELEASE))
+	@[ -f src/main.c ] || { echo "no program yet: there is no src/main.c" >&2; exit 1; }
 	@ln -f build/release/token-factory build/token-factory
 	@ln -sfn build/release/compile_commands.json compile_commands.json
 
@@ -52,8 +54,9 @@ tsan:
 gcc:
 	$(call compile,gcc,$(GCC))
 
+clang: export CC := clang-19
 clang:
-	$(eval export CC := clang-19)$(call compile,clang,$(CLANG))
+	$(call compile,clang,$(CLANG))
 
 run: build
 	@exec build/token-factory
@@ -67,8 +70,9 @@ check: setup-all
 	@$(MAKE) clang
 	@tools/check_all
 
-fmt:
-	@find src tests -name '*.[ch]' -print0 | xargs -0 -r clang-format-19 -i
+fmt: setup-all
+	@find src tests -name '*.[ch]' -print0 2>/dev/null | xargs -0 -r clang-format-19 -i
+	@node_modules/.bin/prettier --log-level warn --write .
 
 clean:
 	@if [ -d build ]; then find build -mindepth 1 -maxdepth 1 ! -name deps -exec rm -rf {} +; fi

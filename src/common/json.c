@@ -196,7 +196,7 @@ static bool too_deep(struct str s)
 }
 
 static struct err *read_with(struct arena *a, struct str s, yyjson_read_flag flags,
-                             yyjson_val **root)
+                             yyjson_val **root, const char **pool)
 {
     *root = NULL;
     if (too_deep(s))
@@ -207,17 +207,25 @@ static struct err *read_with(struct arena *a, struct str s, yyjson_read_flag fla
     if (!doc)
         return err_new(a, &err_json_invalid, "%s at byte %zu", why.msg ? why.msg : "empty", why.pos);
     *root = yyjson_doc_get_root(doc);
+    *pool = doc->str_pool;
     return NULL;
 }
 
 struct err *json_read(struct arena *a, struct str text, yyjson_val **root)
 {
-    return read_with(a, text, YYJSON_READ_NOFLAG, root);
+    const char *pool;
+    return read_with(a, text, YYJSON_READ_NOFLAG, root, &pool);
+}
+
+struct err *json_read_pooled(struct arena *a, struct str text, yyjson_val **root, const char **pool)
+{
+    return read_with(a, text, YYJSON_READ_NOFLAG, root, pool);
 }
 
 struct err *json_read_in_place(struct arena *a, char *bytes, size_t n, yyjson_val **root)
 {
-    return read_with(a, (struct str){bytes, n}, YYJSON_READ_INSITU, root);
+    const char *pool;
+    return read_with(a, (struct str){bytes, n}, YYJSON_READ_INSITU, root, &pool);
 }
 
 // Quadratic on small objects, where it is fastest; larger ones go through a table of hashes.

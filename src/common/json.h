@@ -43,6 +43,10 @@ void json_quote(struct buf *out, struct str s);
 // (err_json_too_deep).
 struct err *json_read(struct arena *a, struct str text, yyjson_val **root);
 
+// The same; *pool is the reader's copy of the text, in which every string of the values stands at
+// the offset it has in the text (json_edit.h).
+struct err *json_read_pooled(struct arena *a, struct str text, yyjson_val **root, const char **pool);
+
 // The same, reading strings in place: `bytes` must be followed by at least 4 writable bytes
 // (YYJSON_PADDING_SIZE), is changed, and must outlive the values.
 struct err *json_read_in_place(struct arena *a, char *bytes, size_t n, yyjson_val **root);

@@ -94,6 +94,7 @@ static void on_tick(uv_timer_t *timer)
 void deadline_set(struct loop *l, struct deadline *d, int64_t in_ms)
 {
     deadline_clear(l, d);
+    l->now_ms = (int64_t)uv_now(&l->uv); // after a long wait, callbacks run before on_after_wait
     d->at_ms = l->now_ms + in_ms;
     if (!l->waiting) {
         l->wheel_at = l->now_ms / WHEEL_TICK_MS;

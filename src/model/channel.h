@@ -8,9 +8,9 @@ struct channel {
     int64_t id;
     int type; // relay/channel/provider.h
     const char *name;
-    const char *key; // one or several, a line each; sealed at rest
+    const char *key;                       // one or several, a line each; sealed at rest
     const char *base_url, *models, *group; // lists are comma-separated
-    const char *model_mapping; // {"asked for": "sent"}
+    const char *model_mapping;             // {"asked for": "sent"}
     int64_t priority;
     int weight;
     int status; // STATUS_ON, STATUS_OFF (by hand), STATUS_AUTO_OFF

@@ -26,6 +26,7 @@ static const struct field log_fields[] = {
     {0},
 };
 
-static const struct table_index log_indexes[] = {{"user_id, id", false}, {"created_at, id", false}, {0}};
+static const struct table_index log_indexes[] = {
+    {"user_id, id", false}, {"created_at, id", false}, {0}};
 
 const struct table log_table = TABLE("logs", struct log_row, log_fields, .indexes = log_indexes);

@@ -12,8 +12,9 @@
 #include "model/user.h"
 
 const struct table *const model_tables[] = {
-    &user_table,  &channel_table, &token_table,            &ability_table, &log_table,
-    &lease_table, &config_table,  &journal_position_table, &session_table, NULL,
+    &user_table,    &channel_table, &token_table,  &ability_table,
+    &log_table,     &lease_table,   &config_table, &journal_position_table,
+    &session_table, NULL,
 };
 
 const struct migration model_migrations[] = {

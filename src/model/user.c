@@ -16,7 +16,8 @@ static const struct field user_fields[] = {
     FIELD(struct user, quota, .flags = READONLY | SORT),
     FIELD(struct user, used_quota, .flags = READONLY | SORT),
     FIELD(struct user, request_count, .flags = READONLY | SORT),
-    FIELD(struct user, access_token_digest, .flags = SECRET | READONLY | NULLABLE | UNIQUE, .max = 64),
+    FIELD(struct user, access_token_digest, .flags = SECRET | READONLY | NULLABLE | UNIQUE,
+          .max = 64),
     FIELD(struct user, auth_version, .flags = SECRET | READONLY, .def = "1"),
     FIELD(struct user, created_at, .flags = READONLY | SORT),
     FIELD(struct user, last_login_at, .flags = READONLY | SORT),
@@ -50,4 +51,18 @@ struct err *user_add_quota(struct db *db, struct arena *a, int64_t id, int64_t d
                 "UPDATE users SET quota = quota + ? WHERE id = ? AND quota + ? >= 0", P(delta),
                 P(id), P(delta)));
     return changed ? NULL : err_new(a, &err_quota_insufficient, "user %lld", (long long)id);
+}
+
+struct err *user_by_access_token(struct db *db, struct arena *a, const char *digest,
+                                 struct user *out)
+{
+    return db_find(db, a, &user_table, out, "access_token_digest = ?", P(digest));
+}
+
+struct err *user_has_root(struct db *db, struct arena *a, bool *out)
+{
+    int64_t n = 0;
+    TRY(db_int(db, a, &n, "SELECT COUNT(*) FROM users WHERE role = ?", P(ROLE_ROOT)));
+    *out = n > 0;
+    return NULL;
 }

@@ -12,6 +12,7 @@
 // this node back.
 
 #pragma once
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,15 +31,17 @@ struct account {
     int64_t id;
     _Atomic int64_t available; // leased and neither reserved nor spent
     _Atomic int64_t last_used_ms;
-    _Atomic int refs;
-    struct account *next; // the ledger's own
+    _Atomic bool topping; // a top-up is under way
+    int refs;             // the ledger's own from here on
+    pthread_mutex_t lock; // one extension or recall at a time
+    struct account *next;
 };
 
 struct ledger_options {
     struct db_pool *pool;
-    const char *node;    // NODE_NAME
-    const char *data_dir; // journal files live in data_dir/journal
-    int sync_ms;          // group fdatasync interval
+    const char *node;      // NODE_NAME
+    const char *data_dir;  // journal files live in data_dir/journal
+    int sync_ms;           // group fdatasync interval
     int64_t journal_bytes; // refuse new work above this much unbooked journal
     int64_t chunk;         // what a lease takes at least, when the balance has it (quota)
     int idle_ms;           // a lease unused for so long goes back
@@ -66,10 +69,11 @@ struct err *ledger_extend(struct arena *a, struct account *account, int64_t quot
 // May new work begin? err_journal_full when the journal has outgrown its bound or its disk.
 struct err *ledger_admits(struct arena *a);
 
-// What one relay (or probe) used, final. Both accounts' reservations must already be adjusted to
-// exactly row->quota: the ledger lowers the leases in SQL by that amount when it books the row.
-// Appends to the journal before it returns; any thread, never waits for SQL.
-struct err *ledger_settle(struct arena *a, const struct log_row *row, bool token_limited);
+// What one relay used, final: row->quota of the user's reservation and token_quota of a limited
+// token's (0 otherwise) are spent; what was reserved beyond is the caller's to give back. The
+// leases are lowered by these amounts in the transaction that books the row. In the journal when
+// it returns; any thread, never waits for SQL.
+void ledger_settle(const struct log_row *row, int64_t token_quota);
 
 // On a worker: gives what is available of an account back to SQL, before the balance is lowered
 // or shown as a whole.
@@ -79,7 +83,7 @@ struct err *ledger_recall(struct arena *a, enum account_kind kind, int64_t id);
 bool ledger_flush(int ms);
 
 struct ledger_state {
-    int64_t unbooked_bytes, unbooked_records, oldest_ms; // journal lag
-    int64_t leased; // sum of available
+    int64_t unbooked_bytes; // journal lag
+    int64_t leased;         // sum of available
 };
 void ledger_state(struct ledger_state *out);

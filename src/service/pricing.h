@@ -36,7 +36,8 @@ struct price_usage { // as relay/chat.h's chat_usage, which service may not incl
     int64_t prompt, cache_read, cache_write_5m, cache_write_1h, completion;
 };
 
-// "0.0375" or a JSON number's value in millionths; false when not a finite number in [0, RATIO_MAX].
+// "0.0375" or a JSON number's value in millionths; false when not a finite number in [0,
+// RATIO_MAX].
 bool price_micro(double value, int64_t *out);
 
 // err_price_overflow when counts or product leave their bounds.

@@ -7,7 +7,9 @@ struct boot {
     int port, workers, db_connections, journal_sync_ms;
     const char *host, *data_dir, *sql_dsn, *redis_dsn, *session_secret, *crypto_secret, *node_name;
     const char *log_level, *log_format, *trusted_proxies, *tls_cert, *tls_key;
-    int streaming_timeout, first_byte_timeout, connect_timeout; // seconds
+    int streaming_timeout, first_byte_timeout,
+        connect_timeout; // seconds; first byte 0 = as streaming
+    int header_timeout, body_timeout;
     int max_request_body_mb, shutdown_timeout, max_connections;
     int journal_max_mb;
     const char *root_username, *root_password, *root_access_token, *root_token;

@@ -22,12 +22,11 @@ struct relay_setting {
     const char *disable_status_codes; // an upstream's answer that takes its key out of service
     const char *disable_keywords;     // a line each, in its error text
     bool disable_enabled, enable_enabled;
-    int probe_minutes;   // how often disabled channels are tried again
+    int probe_minutes;    // how often disabled channels are tried again
     int breaker_failures; // in a row, before a key rests
     int breaker_rest_seconds;
     int pre_consumed_tokens; // reserved for the answer when the request names no limit
     bool error_log_enabled;
-    bool passthrough_model_name; // show the upstream's model name to clients
 };
 
 struct user_setting {
@@ -53,9 +52,12 @@ struct settings {
 struct setting_group {
     const char *name;
     const struct field *fields;
-    size_t at; // offset in struct settings
+    size_t at;                        // offset in struct settings
+    void (*fill)(struct settings *s); // defaults that are more than a text; may be NULL
     struct err *(*check)(struct arena *a, const struct settings *s); // NULL: the fields say it all
 };
+enum { SETTING_RATIO_MAX = 100000 }; // of every ratio and price: what price arithmetic can hold
+
 extern const struct setting_group setting_groups[]; // ends with {0}
 
 // The field behind a key and where its struct is; NULL if there is no such key.

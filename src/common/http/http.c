@@ -176,7 +176,7 @@ static bool take_scheme(struct str *rest, struct url *out)
 {
     for (size_t i = 0; i < sizeof(schemes) / sizeof(*schemes); i++) {
         size_t n = strlen(schemes[i].name);
-        if (rest->n < n + 3 || strncasecmp(rest->p, schemes[i].name, n) ||
+        if (rest->n < n + 3 || strncasecmp(rest->p, schemes[i].name, n) != 0 ||
             memcmp(rest->p + n, "://", 3) != 0)
             continue;
         out->scheme = schemes[i].name;
@@ -198,9 +198,20 @@ static struct str take_until(struct str *rest, const char *stops)
     return piece;
 }
 
+// Others read a backslash as a slash, and would see another host behind it than we do.
+static bool is_printable(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] <= ' ' || s.p[i] == 0x7f || s.p[i] == '\\')
+            return false;
+    return true;
+}
+
 static bool take_user(struct arena *a, struct str *authority, struct url *out)
 {
     out->user = out->password = "";
+    if (!is_printable(*authority))
+        return false;
     const char *at = authority->n ? memrchr(authority->p, '@', authority->n) : NULL;
     if (!at)
         return true;
