@@ -201,7 +201,7 @@ struct err *chat_stop(struct chat_reader *r, struct chat_choice *c, enum chat_st
 
 struct err *chat_usage(struct chat_reader *r)
 {
-    r->usage.known = true;
+    r->usage.known = r->usage.prompt_known = true;
     return chat_emit(r, (struct chat_event){CHAT_USAGE, .usage = r->usage});
 }
 
@@ -318,7 +318,7 @@ static struct err *collect(struct chat_writer *w, const struct chat_event *ev)
     case CHAT_STOP: add_stop(w, c, ev); break;
     case CHAT_END: w->dialect->write_answer(w, all); break;
     default:
-        if (c->last && ev->text.n)
+        if (c->last && ev->text.n && c->last->kind != PART_RAW)
             add_text(c->last, ev);
     }
     return NULL;

@@ -175,7 +175,8 @@ struct chat_usage {
     int64_t completion;                                 // all output, thinking too
     int64_t thinking;                                   // of it
     int64_t audio_in, audio_out, image_in;              // of prompt, of completion, of prompt
-    bool known;                                         // an upstream reported it
+    bool known;                                         // a provider reported it, the output too
+    bool prompt_known; // the input only, so far: Anthropic begins with it
 };
 
 enum chat_stop {

@@ -75,6 +75,7 @@ static bool take_usage(struct chat_usage *out, yyjson_val *usage)
         .image_in = count_at(in, "image_tokens"),
         .audio_out = count_at(done, "audio_tokens"),
         .known = true,
+        .prompt_known = true,
     };
     return true;
 }

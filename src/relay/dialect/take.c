@@ -147,6 +147,22 @@ struct str parts_text(struct arena *a, const struct chat_part *parts, const char
     return (struct str){text, (size_t)(at - text)};
 }
 
+struct str object_text(struct arena *a, struct str arguments)
+{
+    yyjson_val *root = NULL;
+    struct str trimmed = str_trim(arguments);
+    if (!trimmed.n || str_is(trimmed, "null"))
+        return STR("{}");
+    if (!json_read(a, arguments, &root) && yyjson_is_obj(root))
+        return trimmed;
+    BUF_HERE(wrapped, arguments.n * 6 + 64);
+    struct json j = {.out = &wrapped};
+    json_obj(&j, NULL);
+    json_strn(&j, "_raw", arguments);
+    json_end(&j);
+    return str_of(arena_str(a, buf_view(&wrapped)));
+}
+
 void ride_along(struct arena *a, struct json *j, yyjson_val *body, const char *const *known)
 {
     size_t i, max;
