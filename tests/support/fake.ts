@@ -65,16 +65,47 @@ interface Endpoint {
 }
 
 const ENDPOINTS: Endpoint[] = [
-  { dialect: "openai", method: "POST", path: /^\/v1\/chat\/completions$/, check: openai.checkChat, serve: chat },
-  { dialect: "openai", method: "POST", path: /^\/v1\/completions$/, check: openai.checkCompletion, serve: completion },
-  { dialect: "openai", method: "POST", path: /^\/v1\/embeddings$/, check: openai.checkEmbedding, serve: embedding },
-  { dialect: "claude", method: "POST", path: /^\/v1\/messages$/, check: claude.checkMessages, serve: message },
-  { dialect: "azure", method: "POST", path: /^\/openai\/deployments\/[^/]+\/chat\/completions$/, check: openai.checkChat, serve: chat },
+  {
+    dialect: "openai",
+    method: "POST",
+    path: /^\/v1\/chat\/completions$/,
+    check: openai.checkChat,
+    serve: chat,
+  },
+  {
+    dialect: "openai",
+    method: "POST",
+    path: /^\/v1\/completions$/,
+    check: openai.checkCompletion,
+    serve: completion,
+  },
+  {
+    dialect: "openai",
+    method: "POST",
+    path: /^\/v1\/embeddings$/,
+    check: openai.checkEmbedding,
+    serve: embedding,
+  },
+  {
+    dialect: "claude",
+    method: "POST",
+    path: /^\/v1\/messages$/,
+    check: claude.checkMessages,
+    serve: message,
+  },
+  {
+    dialect: "azure",
+    method: "POST",
+    path: /^\/openai\/deployments\/[^/]+\/chat\/completions$/,
+    check: openai.checkChat,
+    serve: chat,
+  },
   { method: "GET", path: /^\/v1\/models$/, serve: models },
 ];
 
 /** Headers that belong to the hop between client and gateway, and must not come further. */
-const FORBIDDEN = /^(cookie|forwarded|via|x-forwarded-.*|x-real-ip|x-csrf-token|keep-alive|te|trailer|upgrade|proxy-.*|x-goog-api-key|cf-.*)$/;
+const FORBIDDEN =
+  /^(cookie|forwarded|via|x-forwarded-.*|x-real-ip|x-csrf-token|keep-alive|te|trailer|upgrade|proxy-.*|x-goog-api-key|cf-.*)$/;
 
 class Server implements Fake {
   requests: Seen[] = [];
@@ -89,7 +120,10 @@ class Server implements Fake {
   private readonly secrets = new Set<string>();
   private readonly sockets = new Set<net.Socket>();
   private refused: Seen[] = [];
-  private readonly listener = net.createServer({ noDelay: true }, (socket) => void this.converse(socket));
+  private readonly listener = net.createServer(
+    { noDelay: true },
+    (socket) => void this.converse(socket),
+  );
 
   constructor(private readonly options: FakeOptions) {
     this.keep = options.keep ?? 20_000;
@@ -130,7 +164,9 @@ class Server implements Fake {
   }
 
   find(text: string): Seen[] {
-    return this.requests.filter((seen) => seen.raw.includes(text) || JSON.stringify(seen.rawHeaders).includes(text));
+    return this.requests.filter(
+      (seen) => seen.raw.includes(text) || JSON.stringify(seen.rawHeaders).includes(text),
+    );
   }
 
   async close(): Promise<void> {
@@ -168,19 +204,31 @@ class Server implements Fake {
 
   /** Not even HTTP: there is no request to speak of, but tests must hear of it. */
   private refuseConnection(error: BadRequest, socket: net.Socket, connection: number): void {
-    const seen = this.remember({ method: "", target: "", version: "", rawHeaders: [], headers: {}, body: Buffer.alloc(0) }, connection, "", "openai");
+    const seen = this.remember(
+      { method: "", target: "", version: "", rawHeaders: [], headers: {}, body: Buffer.alloc(0) },
+      connection,
+      "",
+      "openai",
+    );
     this.refuse(seen, error.message);
     seen.outcome = "complete";
-    if (socket.writable) socket.end(`HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+    if (socket.writable)
+      socket.end(`HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
   }
 
   /** Serves one request; answers whether the connection must end. */
-  private async answer(request: WireRequest, socket: net.Socket, connection: number): Promise<boolean> {
+  private async answer(
+    request: WireRequest,
+    socket: net.Socket,
+    connection: number,
+  ): Promise<boolean> {
     if (request.target.startsWith("/__fake/")) return this.control(request, socket);
     const [, route = "", target = ""] = /^(?:\/proxy\/([^/?]+))?(.*)$/s.exec(request.target) ?? [];
     const path = target.split("?")[0] ?? "";
     const endpoint = ENDPOINTS.find((row) => row.path.test(path) && row.method === request.method);
-    const dialect = endpoint?.dialect ?? (request.headers["anthropic-version"] === undefined ? "openai" : "claude");
+    const dialect =
+      endpoint?.dialect ??
+      (request.headers["anthropic-version"] === undefined ? "openai" : "claude");
     const seen = this.remember(request, connection, route, dialect);
     const reply = new Answer(socket, request, seen, (name) => this.wait(name, socket));
     try {
@@ -205,15 +253,27 @@ class Server implements Fake {
     }
   }
 
-  private async serve(endpoint: Endpoint | undefined, seen: Seen, request: WireRequest, reply: Answer): Promise<void> {
+  private async serve(
+    endpoint: Endpoint | undefined,
+    seen: Seen,
+    request: WireRequest,
+    reply: Answer,
+  ): Promise<void> {
     const key = this.checkHeaders(seen, request);
     const behaviour = { ...this.behaviours.get(seen.route), ...this.behaviours.get(key) };
-    if (!endpoint) throw new Refusal(404, `Invalid URL (${seen.method} ${seen.path})`, isClaude(seen.dialect) ? "not_found_error" : "invalid_request_error");
+    if (!endpoint)
+      throw new Refusal(
+        404,
+        `Invalid URL (${seen.method} ${seen.path})`,
+        isClaude(seen.dialect) ? "not_found_error" : "invalid_request_error",
+      );
     if (endpoint.method === "POST") seen.body = parseBody(request);
     const parser = isClaude(seen.dialect) ? claude : openai;
     seen.wish = {
       ...directivesOf({
-        model: String(seen.body["model"] ?? ""), texts: parser.textsOf(seen.body), route: seen.route,
+        model: String(seen.body["model"] ?? ""),
+        texts: parser.textsOf(seen.body),
+        route: seen.route,
         answered: parser.hasToolResult(seen.body),
       }),
       ...behaviour,
@@ -221,7 +281,11 @@ class Server implements Fake {
     endpoint.check?.(seen.body, seen.headers);
     reply.wish = seen.wish;
     if (await reply.misbehaved()) return;
-    await endpoint.serve({ id: seen.id, model: String(seen.body["model"] ?? ""), body: seen.body, wish: seen.wish }, reply, this);
+    await endpoint.serve(
+      { id: seen.id, model: String(seen.body["model"] ?? ""), body: seen.body, wish: seen.wish },
+      reply,
+      this,
+    );
   }
 
   /** Answers the API key. */
@@ -229,21 +293,44 @@ class Server implements Fake {
     const { headers } = request;
     const bad = Object.keys(headers).find((name) => FORBIDDEN.test(name));
     if (bad !== undefined) throw new Refusal(400, `header ${bad} must not be forwarded`);
-    if (!/^(keep-alive|close)?$/i.test(headers["connection"] ?? "")) throw new Refusal(400, `header connection: ${headers["connection"]}`);
-    if (!/^(127\.0\.0\.1|localhost):\d+$/.test(headers["host"] ?? "") || !headers["host"]?.endsWith(`:${this.port}`))
+    if (!/^(keep-alive|close)?$/i.test(headers["connection"] ?? ""))
+      throw new Refusal(400, `header connection: ${headers["connection"]}`);
+    if (
+      !/^(127\.0\.0\.1|localhost):\d+$/.test(headers["host"] ?? "") ||
+      !headers["host"]?.endsWith(`:${this.port}`)
+    )
       throw new Refusal(400, `header host: ${headers["host"]}`);
     const everything = `${request.target}\n${JSON.stringify(request.rawHeaders)}`;
-    for (const secret of this.secrets) if (everything.includes(secret)) throw new Refusal(400, "the client's secret was forwarded");
+    for (const secret of this.secrets)
+      if (everything.includes(secret)) throw new Refusal(400, "the client's secret was forwarded");
     return checkAuth(seen, request);
   }
 
-  private remember(request: WireRequest, connection: number, route: string, dialect: Dialect): Seen {
+  private remember(
+    request: WireRequest,
+    connection: number,
+    route: string,
+    dialect: Dialect,
+  ): Seen {
     const n = ++this.stats.requests;
     const [path = "", query = ""] = request.target.split("?");
     const seen: Seen = {
-      n, id: isClaude(dialect) ? `msg_fake${this.run}${n}` : `chatcmpl-fake${this.run}${n}`, connection, method: request.method, path, query, route,
-      dialect, headers: request.headers, rawHeaders: request.rawHeaders, raw: request.body, body: {}, wish: {}, status: 0,
-      sent: Buffer.alloc(0), outcome: "running",
+      n,
+      id: isClaude(dialect) ? `msg_fake${this.run}${n}` : `chatcmpl-fake${this.run}${n}`,
+      connection,
+      method: request.method,
+      path,
+      query,
+      route,
+      dialect,
+      headers: request.headers,
+      rawHeaders: request.rawHeaders,
+      raw: request.body,
+      body: {},
+      wish: {},
+      status: 0,
+      sent: Buffer.alloc(0),
+      outcome: "running",
     };
     this.requests.push(seen);
     if (this.requests.length > this.keep) this.requests.shift();
@@ -260,14 +347,29 @@ class Server implements Fake {
     const [, what = "", name = ""] = /^\/__fake\/(\w+)(?:\/(.+))?$/.exec(request.target) ?? [];
     const answers: Record<string, () => unknown> = {
       stats: () => this.stats,
-      requests: () => this.requests.map(({ raw, sent, ...rest }) => ({ ...rest, raw: raw.toString(), sent: sent.toString() })),
+      requests: () =>
+        this.requests.map(({ raw, sent, ...rest }) => ({
+          ...rest,
+          raw: raw.toString(),
+          sent: sent.toString(),
+        })),
       refusals: () => this.refusals().map(({ n, path, refusal }) => ({ n, path, refusal })),
       release: () => (this.release(name), true),
-      behave: () => (this.behave(name, request.body.length > 0 ? (JSON.parse(request.body.toString()) as Directives) : undefined), true),
+      behave: () => (
+        this.behave(
+          name,
+          request.body.length > 0 ? (JSON.parse(request.body.toString()) as Directives) : undefined,
+        ),
+        true
+      ),
     };
     const answer = answers[what];
     const body = JSON.stringify(answer ? answer() : { error: `no such control: ${what}` });
-    await new Reply(socket, request, {}).whole(answer ? 200 : 404, { "content-type": "application/json" }, body);
+    await new Reply(socket, request, {}).whole(
+      answer ? 200 : 404,
+      { "content-type": "application/json" },
+      body,
+    );
     return false;
   }
 }
@@ -275,7 +377,8 @@ class Server implements Fake {
 function checkAuth(seen: Seen, request: WireRequest): string {
   const { headers } = request;
   if (seen.dialect === "azure") {
-    if (!/(^|&)api-version=[\w-]+/.test(request.target.split("?")[1] ?? "")) throw new Refusal(404, "Resource not found");
+    if (!/(^|&)api-version=[\w-]+/.test(request.target.split("?")[1] ?? ""))
+      throw new Refusal(404, "Resource not found");
     return known(headers["api-key"], "sk-fake-", headers["authorization"], seen);
   }
   if (!isClaude(seen.dialect)) {
@@ -284,22 +387,30 @@ function checkAuth(seen: Seen, request: WireRequest): string {
   }
   const version = headers["anthropic-version"];
   if (version === undefined) throw new Refusal(400, "anthropic-version: header is required");
-  if (!["2023-06-01", "2026-10-21"].includes(version)) throw new Refusal(400, `anthropic-version: "${version}" is not a valid version`);
+  if (!["2023-06-01", "2026-10-21"].includes(version))
+    throw new Refusal(400, `anthropic-version: "${version}" is not a valid version`);
   const bearer = /^Bearer (\S+)$/.exec(headers["authorization"] ?? "")?.[1];
   const other = headers["x-api-key"] === undefined ? undefined : headers["authorization"];
   return known(headers["x-api-key"] ?? bearer, "sk-ant-fake-", other, seen);
 }
 
-function known(key: string | undefined, prefix: string, second: string | undefined, seen: Seen): string {
+function known(
+  key: string | undefined,
+  prefix: string,
+  second: string | undefined,
+  seen: Seen,
+): string {
   const type = isClaude(seen.dialect) ? "authentication_error" : "invalid_request_error";
   if (second !== undefined) throw new Refusal(400, "two kinds of credentials in one request", type);
   if (key === undefined) throw new Refusal(401, "You didn't provide an API key.", type);
-  if (!key.startsWith(prefix)) throw new Refusal(401, "Incorrect API key provided.", type, "invalid_api_key");
+  if (!key.startsWith(prefix))
+    throw new Refusal(401, "Incorrect API key provided.", type, "invalid_api_key");
   return key;
 }
 
 function parseBody(request: WireRequest): Json {
-  if (!/^application\/json\b/.test(request.headers["content-type"] ?? "")) throw new Refusal(400, `content-type: ${request.headers["content-type"]}`);
+  if (!/^application\/json\b/.test(request.headers["content-type"] ?? ""))
+    throw new Refusal(400, `content-type: ${request.headers["content-type"]}`);
   let body: unknown;
   try {
     body = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(request.body));
@@ -312,13 +423,19 @@ function parseBody(request: WireRequest): Json {
 
 async function chat(asked: openai.Asked, reply: Answer): Promise<void> {
   if (asked.body["stream"] !== true) return reply.json(200, openai.chatReply(asked));
-  return reply.frames(openai.chatEvents(asked).map((data) => `data: ${data}\n\n`), "data: [DONE]\n\n");
+  return reply.frames(
+    openai.chatEvents(asked).map((data) => `data: ${data}\n\n`),
+    "data: [DONE]\n\n",
+  );
 }
 
 async function completion(asked: openai.Asked, reply: Answer): Promise<void> {
   const named = { ...asked, id: asked.id.replace("chatcmpl", "cmpl") };
   if (asked.body["stream"] !== true) return reply.json(200, openai.completionReply(named));
-  return reply.frames(openai.completionEvents(named).map((data) => `data: ${data}\n\n`), "data: [DONE]\n\n");
+  return reply.frames(
+    openai.completionEvents(named).map((data) => `data: ${data}\n\n`),
+    "data: [DONE]\n\n",
+  );
 }
 
 async function embedding(asked: openai.Asked, reply: Answer): Promise<void> {
@@ -327,12 +444,17 @@ async function embedding(asked: openai.Asked, reply: Answer): Promise<void> {
 
 async function message(asked: openai.Asked, reply: Answer): Promise<void> {
   if (asked.body["stream"] !== true) return reply.json(200, claude.messageReply(asked));
-  const frames = claude.messageEvents(asked).map(([name, data]) => `event: ${name}\ndata: ${data}   \n\n`);
+  const frames = claude
+    .messageEvents(asked)
+    .map(([name, data]) => `event: ${name}\ndata: ${data}   \n\n`);
   return reply.frames(frames, 'event: message_stop\ndata: {"type":"message_stop"}\n\n');
 }
 
 async function models(_: openai.Asked, reply: Answer, fake: Server): Promise<void> {
-  return reply.json(200, isClaude(reply.dialect) ? claude.modelList(fake.models) : openai.modelList(fake.models));
+  return reply.json(
+    200,
+    isClaude(reply.dialect) ? claude.modelList(fake.models) : openai.modelList(fake.models),
+  );
 }
 
 export async function startFake(options: FakeOptions = {}): Promise<Fake> {

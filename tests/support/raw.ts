@@ -39,7 +39,9 @@ export class RawConnection {
   }
 
   /** One final reply; interim ones are handed to `onInterim`. Undefined when the peer closed instead. */
-  async reply(options: { head?: boolean; onInterim?: (status: number) => void } = {}): Promise<RawReply | undefined> {
+  async reply(
+    options: { head?: boolean; onInterim?: (status: number) => void } = {},
+  ): Promise<RawReply | undefined> {
     for (;;) {
       const head = await this.until("\r\n\r\n");
       if (head === undefined) return undefined;
@@ -96,7 +98,10 @@ export class RawConnection {
   private async until(mark: string): Promise<string | undefined> {
     for (;;) {
       const at = this.held.indexOf(mark);
-      if (at >= 0) return this.take(at + mark.length).subarray(0, at).toString("latin1");
+      if (at >= 0)
+        return this.take(at + mark.length)
+          .subarray(0, at)
+          .toString("latin1");
       if (this.over) return undefined;
       await this.more();
     }

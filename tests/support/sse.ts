@@ -43,11 +43,20 @@ export async function receive(response: Response): Promise<Received> {
     broken = true;
   }
   const bytes = Buffer.concat(parts);
-  return { status: response.status, headers: response.headers, bytes, text: bytes.toString(), broken };
+  return {
+    status: response.status,
+    headers: response.headers,
+    bytes,
+    text: bytes.toString(),
+    broken,
+  };
 }
 
 /** Reads until `done` says so about the text so far, then hangs up. */
-export async function receiveUntil(response: Response, done: (text: string) => boolean): Promise<string> {
+export async function receiveUntil(
+  response: Response,
+  done: (text: string) => boolean,
+): Promise<string> {
   let text = "";
   const decoder = new TextDecoder();
   for await (const part of response.body ?? []) {

@@ -53,7 +53,11 @@ export class Answer extends Reply {
   private get idHeaders(): Record<string, string> {
     return isClaude(this.seen.dialect)
       ? { "request-id": `req_${this.seen.id}`, "anthropic-organization-id": "org-fake" }
-      : { "x-request-id": `req_${this.seen.id}`, "openai-processing-ms": "7", "openai-organization": "org-fake" };
+      : {
+          "x-request-id": `req_${this.seen.id}`,
+          "openai-processing-ms": "7",
+          "openai-organization": "org-fake",
+        };
   }
 
   async json(status: number, body: Json | string): Promise<void> {
@@ -63,11 +67,26 @@ export class Answer extends Reply {
 
   async refuse(error: Refusal): Promise<void> {
     this.wish = {};
-    await this.json(error.status, this.envelope({ message: error.message, type: error.type, code: error.code, param: error.param }));
+    await this.json(
+      error.status,
+      this.envelope({
+        message: error.message,
+        type: error.type,
+        code: error.code,
+        param: error.param,
+      }),
+    );
   }
 
-  envelope(error: { message: string; type?: string | undefined; code?: string | null | undefined; param?: string | null }): string {
-    return isClaude(this.seen.dialect) ? claude.errorBody(error, `req_${this.seen.id}`) : openai.errorBody(error);
+  envelope(error: {
+    message: string;
+    type?: string | undefined;
+    code?: string | null | undefined;
+    param?: string | null;
+  }): string {
+    return isClaude(this.seen.dialect)
+      ? claude.errorBody(error, `req_${this.seen.id}`)
+      : openai.errorBody(error);
   }
 
   /** Does what the wish wants to happen instead of a good reply, if anything. */
@@ -93,7 +112,11 @@ export class Answer extends Reply {
   /** A stream of frames, closed by the dialect's own last frame. */
   async frames(frames: string[], last: string): Promise<void> {
     const { wish } = this;
-    await this.stream(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache", ...this.idHeaders });
+    await this.stream(200, {
+      "content-type": "text/event-stream; charset=utf-8",
+      "cache-control": "no-cache",
+      ...this.idHeaders,
+    });
     for (const [i, frame] of frames.entries()) {
       if (wish.hold?.after_events === i) await this.released(wish.hold.name);
       if (wish.cut?.after_events === i) this.cut(wish.cut.how);
@@ -104,14 +127,27 @@ export class Answer extends Reply {
     }
     if (wish.hold?.after_events === frames.length) await this.released(wish.hold.name);
     if (wish.cut?.after_events === frames.length) this.cut(wish.cut.how);
-    if (wish.error_in_stream !== undefined && wish.error_in_stream.after >= frames.length) return this.errorFrame(wish.error_in_stream);
+    if (wish.error_in_stream !== undefined && wish.error_in_stream.after >= frames.length)
+      return this.errorFrame(wish.error_in_stream);
     if (!wish.no_end) await this.chunk(this.shaped(last));
     await this.end();
   }
 
-  private async errorFrame(error: { type?: string; code?: string; message?: string }): Promise<void> {
-    const body = this.envelope({ message: error.message ?? FAILURE, type: error.type, code: error.code });
-    await this.chunk(this.shaped(isClaude(this.seen.dialect) ? `event: error\ndata: ${body}\n\n` : `data: ${body}\n\n`));
+  private async errorFrame(error: {
+    type?: string;
+    code?: string;
+    message?: string;
+  }): Promise<void> {
+    const body = this.envelope({
+      message: error.message ?? FAILURE,
+      type: error.type,
+      code: error.code,
+    });
+    await this.chunk(
+      this.shaped(
+        isClaude(this.seen.dialect) ? `event: error\ndata: ${body}\n\n` : `data: ${body}\n\n`,
+      ),
+    );
     await this.end();
   }
 

@@ -22,7 +22,8 @@ export function isObject(value: unknown): value is Json {
 }
 
 export const text: Check = (v) => (typeof v === "string" ? undefined : "should be a valid string");
-export const bool: Check = (v) => (typeof v === "boolean" ? undefined : "should be a valid boolean");
+export const bool: Check = (v) =>
+  typeof v === "boolean" ? undefined : "should be a valid boolean";
 export const object: Check = (v) => (isObject(v) ? undefined : "should be an object");
 export const array: Check = (v) => (Array.isArray(v) ? undefined : "should be a valid list");
 export const anything: Check = () => undefined;
@@ -36,11 +37,14 @@ export function integer(min: number, max = Number.MAX_SAFE_INTEGER): Check {
 
 export function number(min: number, max: number): Check {
   return (v) =>
-    typeof v === "number" && v >= min && v <= max ? undefined : `should be a number from ${min} to ${max}`;
+    typeof v === "number" && v >= min && v <= max
+      ? undefined
+      : `should be a number from ${min} to ${max}`;
 }
 
 export function oneOf(...allowed: string[]): Check {
-  return (v) => (allowed.includes(v as string) ? undefined : `should be one of ${allowed.join(", ")}`);
+  return (v) =>
+    allowed.includes(v as string) ? undefined : `should be one of ${allowed.join(", ")}`;
 }
 
 export function nullable(check: Check): Check {
@@ -51,9 +55,12 @@ export function nullable(check: Check): Check {
 export function imageProblem(mediaType: string, data: string): string | undefined {
   if (!["image/png", "image/jpeg", "image/gif", "image/webp"].includes(mediaType))
     return `unsupported media type ${mediaType}`;
-  if (data === "" || !/^[A-Za-z0-9+/]+={0,2}$/.test(data) || data.length % 4 !== 0) return "invalid base64 data";
+  if (data === "" || !/^[A-Za-z0-9+/]+={0,2}$/.test(data) || data.length % 4 !== 0)
+    return "invalid base64 data";
   const seen = sniff(Buffer.from(data, "base64"));
-  return seen === mediaType ? undefined : `image was specified using ${mediaType} but appears to be ${seen}`;
+  return seen === mediaType
+    ? undefined
+    : `image was specified using ${mediaType} but appears to be ${seen}`;
 }
 
 function sniff(bytes: Buffer): string {

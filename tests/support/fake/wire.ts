@@ -61,7 +61,8 @@ export class Reader {
   }
 
   async bytes(count: number): Promise<Buffer> {
-    while (this.held.length < count) if (!(await this.more())) throw new BadRequest("body shorter than announced");
+    while (this.held.length < count)
+      if (!(await this.more())) throw new BadRequest("body shorter than announced");
     return this.take(count);
   }
 
@@ -91,7 +92,8 @@ export async function readRequest(reader: Reader): Promise<WireRequest | undefin
     const key = name.toLowerCase();
     headers[key] = key in headers ? `${headers[key]}, ${value}` : value;
   }
-  if (rawHeaders.filter(([name]) => name.toLowerCase() === "host").length !== 1) throw new BadRequest("exactly one Host");
+  if (rawHeaders.filter(([name]) => name.toLowerCase() === "host").length !== 1)
+    throw new BadRequest("exactly one Host");
   return { method, target, version, rawHeaders, headers, body: await readBody(reader, headers) };
 }
 
@@ -124,7 +126,8 @@ async function readChunked(reader: Reader): Promise<Buffer> {
   const parts: Buffer[] = [];
   for (;;) {
     const size = await reader.line();
-    if (size === undefined || !/^[0-9A-Fa-f]+$/.test(size)) throw new BadRequest(`chunk size ${size}`);
+    if (size === undefined || !/^[0-9A-Fa-f]+$/.test(size))
+      throw new BadRequest(`chunk size ${size}`);
     const count = parseInt(size, 16);
     if (count === 0) {
       if ((await reader.line()) !== "") throw new BadRequest("trailers");
@@ -135,7 +138,12 @@ async function readChunked(reader: Reader): Promise<Buffer> {
   }
 }
 
-const REASONS: Record<number, string> = { 200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found" };
+const REASONS: Record<number, string> = {
+  200: "OK",
+  400: "Bad Request",
+  401: "Unauthorized",
+  404: "Not Found",
+};
 
 /** One reply on a socket. Body bytes are kept in `sent`, as they were before compression and framing. */
 export class Reply {
@@ -156,7 +164,10 @@ export class Reply {
     const bytes = this.compressed(Buffer.from(body));
     this.framing = this.wish.http10 ? "close" : "sized";
     const length = bytes.length + (this.wish.truncate ?? 0);
-    await this.head(status, { ...headers, ...(this.wish.http10 ? {} : { "content-length": String(length) }) });
+    await this.head(status, {
+      ...headers,
+      ...(this.wish.http10 ? {} : { "content-length": String(length) }),
+    });
     await this.body(Buffer.from(body), bytes);
     if (this.wish.truncate) this.cut("fin");
   }
@@ -165,7 +176,10 @@ export class Reply {
   async stream(status: number, headers: Record<string, string>): Promise<void> {
     if (this.wantsGzip()) this.zip = zlib.createGzip();
     this.framing = this.wish.http10 ? "close" : "chunked";
-    await this.head(status, { ...headers, ...(this.wish.http10 ? {} : { "transfer-encoding": "chunked" }) });
+    await this.head(status, {
+      ...headers,
+      ...(this.wish.http10 ? {} : { "transfer-encoding": "chunked" }),
+    });
   }
 
   async chunk(text: string): Promise<void> {
@@ -208,7 +222,9 @@ export class Reply {
     if (this.wantsGzip()) all["content-encoding"] = "gzip";
     if (this.wish.close === "announced") all["connection"] = "close";
     for (const [name, value] of Object.entries(all)) lines.push(`${name}: ${value}`);
-    const interim = this.wish.interim ? `HTTP/1.1 ${this.wish.interim} Early\r\nlink: </x>\r\n\r\n` : "";
+    const interim = this.wish.interim
+      ? `HTTP/1.1 ${this.wish.interim} Early\r\nlink: </x>\r\n\r\n`
+      : "";
     await this.write(Buffer.from(`${interim}${lines.join("\r\n")}\r\n\r\n`));
   }
 
@@ -220,7 +236,13 @@ export class Reply {
     this.written += kept.length;
     if (kept.length > 0)
       await this.write(
-        this.framing === "chunked" ? Buffer.concat([Buffer.from(`${kept.length.toString(16)}\r\n`), kept, Buffer.from("\r\n")]) : kept,
+        this.framing === "chunked"
+          ? Buffer.concat([
+              Buffer.from(`${kept.length.toString(16)}\r\n`),
+              kept,
+              Buffer.from("\r\n"),
+            ])
+          : kept,
       );
     if (kept.length < bytes.length) this.cut(this.wish.cut?.how);
   }
@@ -246,7 +268,9 @@ export class Reply {
 
   private wantsGzip(): boolean {
     if (this.wish.gzip === "force") return true;
-    return this.wish.gzip === true && /\bgzip\b/.test(this.request.headers["accept-encoding"] ?? "");
+    return (
+      this.wish.gzip === true && /\bgzip\b/.test(this.request.headers["accept-encoding"] ?? "")
+    );
   }
 
   private compressed(bytes: Buffer): Buffer {
@@ -258,7 +282,11 @@ export class Reply {
 function flushed(zip: zlib.Gzip, bytes: Buffer): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     zip.once("error", reject);
-    zip.write(bytes, () => zip.flush(zlib.constants.Z_SYNC_FLUSH, () => resolve((zip.read() as Buffer | null) ?? Buffer.alloc(0))));
+    zip.write(bytes, () =>
+      zip.flush(zlib.constants.Z_SYNC_FLUSH, () =>
+        resolve((zip.read() as Buffer | null) ?? Buffer.alloc(0)),
+      ),
+    );
   });
 }
 
