@@ -14,7 +14,7 @@ import { type Directives, directivesOf } from "./fake/directives";
 import * as openai from "./fake/openai";
 import { BadRequest, Ended, Reader, readRequest, Reply, type WireRequest } from "./fake/wire";
 
-export { ask, modelAsking, type Directives } from "./fake/directives";
+export { ask, modelAsking, type Directives, type UsageNumbers } from "./fake/directives";
 export type { Dialect, Seen } from "./fake/answer";
 export { EXTRA_BETA, signature } from "./fake/claude";
 
@@ -40,6 +40,7 @@ export interface FakeOptions {
 export interface Fake {
   url: string;
   port: number;
+  models: string[];
   requests: Seen[];
   stats: Stats;
   /** The wish for every request on a route or with a key, over whatever the request itself asks. */

@@ -23,6 +23,10 @@ export const ROOT_PASSWORD = "correct horse battery staple";
 export const ROOT_ACCESS_TOKEN = "rootaccesstoken0123456789abcdef01";
 export const ROOT_TOKEN = `sk-${"r".repeat(48)}`;
 
+/** A test that fails half-way must not leave a server behind. */
+const running = new Set<ChildProcess>();
+process.once("exit", () => running.forEach((child) => child.kill("SIGKILL")));
+
 const START_MS = 60_000;
 const REPORT = /(Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:|^Assertion /;
 
@@ -198,6 +202,8 @@ export class TestServer {
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.child = child;
+    running.add(child);
+    child.once("exit", () => running.delete(child));
     await once(child, "spawn");
     for (const stream of [child.stdout, child.stderr]) {
       readline.createInterface({ input: stream }).on("line", (line) => {
