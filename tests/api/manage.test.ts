@@ -154,7 +154,7 @@ describe("sessions", () => {
   test("a relay key is no access token, and no access token is a relay key", async () => {
     const relay = new Management(gw.server.url, { authorization: `Bearer ${gw.token.key}` });
     await relay.fail(401, "GET", "/api/user/self");
-    const session = await gw.owner.login();
+    const session = await (await gw.server.createUser()).login();
     const access = await session.api.get<string>("/api/user/token");
     const request = question("openai", "gpt-4o", {});
     expect((await gw.post(PATHS.openai, request, { key: access })).status).toBe(401);

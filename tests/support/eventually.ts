@@ -1,6 +1,6 @@
 // Waiting for a condition instead of for a while.
 
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 20_000;
 
 /** Repeats `attempt` until it does not throw; its last failure is the test's failure. */
 export async function eventually<T>(attempt: () => Promise<T>, patience = PATIENCE_MS): Promise<T> {

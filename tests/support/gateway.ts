@@ -68,12 +68,14 @@ export class Gateway {
     this.refusalsAllowed = true;
   }
 
-  /** After each test: the server logged no error, and the upstream had nothing to complain about. */
-  assertGood(): void {
+  /** After each test: the server lives, logged no error, and the upstream had no complaint. */
+  async assertGood(): Promise<void> {
+    const ended = await this.server.revive();
     const refused = this.fake.refusals();
     const allowed = this.refusalsAllowed;
     this.refusalsAllowed = false;
     this.server.assertQuiet();
+    if (ended !== undefined) throw new Error(`the server ended by itself: ${ended}`);
     if (allowed) return;
     if (refused.length > 0) {
       const list = refused.map((seen) => `${seen.path}: ${seen.refusal}\n  ${seen.raw}`);

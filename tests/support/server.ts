@@ -1,4 +1,5 @@
 // Starts the real binary on a fresh folder, listens to its log, and stops it in every way there is.
+import { setDefaultTimeout } from "bun:test";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -18,6 +19,9 @@ import {
   type User,
 } from "./management";
 
+// Bun kills what a test has started when the test times out: no wait may outlast this.
+setDefaultTimeout(60_000);
+
 export const BINARY = resolve(process.env["TF_BIN"] ?? "build/token-factory");
 export const ROOT_PASSWORD = "correct horse battery staple";
 export const ROOT_ACCESS_TOKEN = "rootaccesstoken0123456789abcdef01";
@@ -27,7 +31,7 @@ export const ROOT_TOKEN = `sk-${"r".repeat(48)}`;
 const running = new Set<ChildProcess>();
 process.once("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 
-const START_MS = 60_000;
+const START_MS = 45_000;
 const REPORT = /(Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:|^Assertion /;
 
 export interface ServerOptions {
@@ -46,6 +50,7 @@ export class TestServer {
   private readonly announced: RegExp[] = [];
   private checked = 0;
   private serial = 0;
+  private asked = false;
 
   private constructor(private readonly options: ServerOptions) {}
 
@@ -101,7 +106,16 @@ export class TestServer {
   }
 
   signal(name: NodeJS.Signals): void {
+    this.asked = true;
     this.child?.kill(name);
+  }
+
+  /** Starts it again when it ended without being asked to; answers what had ended it. */
+  async revive(): Promise<string | undefined> {
+    const { child } = this;
+    if (this.asked || !child || (child.exitCode === null && child.signalCode === null)) return;
+    await this.restart();
+    return `exit status ${child.exitCode}, signal ${child.signalCode}`;
   }
 
   async exited(): Promise<number | null> {
@@ -195,6 +209,7 @@ export class TestServer {
   }
 
   private async launch(): Promise<void> {
+    this.asked = false;
     this.port = await freePort();
     const child = spawn(BINARY, ["serve"], {
       cwd: this.dataDir,

@@ -26,6 +26,8 @@ import {
   usageOf,
 } from "./directives";
 
+const INT64 = integer(-(2 ** 63), 2 ** 63);
+
 const CHAT: Record<string, Check> = {
   model: text,
   messages: array,
@@ -40,7 +42,7 @@ const CHAT: Record<string, Check> = {
   logit_bias: nullable(object),
   logprobs: nullable(bool),
   top_logprobs: nullable(integer(0, 20)),
-  seed: nullable(integer(-Number.MAX_SAFE_INTEGER)),
+  seed: nullable(INT64),
   stream: nullable(bool),
   stream_options: nullable(object),
   tools: array,
@@ -81,7 +83,7 @@ const COMPLETION: Record<string, Check> = {
   presence_penalty: nullable(number(-2, 2)),
   frequency_penalty: nullable(number(-2, 2)),
   logit_bias: nullable(object),
-  seed: nullable(integer(-Number.MAX_SAFE_INTEGER)),
+  seed: nullable(INT64),
   stream: nullable(bool),
   stream_options: nullable(object),
   user: text,
