@@ -1,4 +1,4 @@
-// The short kill test: load, kill -9, restart, three times; what a client received in full is billed exactly once.
+// The short kill test: load, kill -9, restart, three times; what came in full is billed once.
 import { expect, test } from "bun:test";
 import { books } from "../support/books";
 import { until } from "../support/eventually";

@@ -50,7 +50,7 @@ describe("sessions", () => {
     await wrong.fail(403, "PUT", "/api/user/self", change);
     // the right cookie-header pair, but not this session's
     const forged = new Management(gw.server.url, {
-      cookie: `${session.cookie.split("; ").find((pair) => pair.startsWith("tf_session="))}; tf_csrf=forged`,
+      cookie: session.cookie.replace(session.csrf, "forged"),
       "x-csrf-token": "forged",
     });
     await forged.fail(403, "PUT", "/api/user/self", change);
@@ -254,7 +254,8 @@ describe("roles", () => {
 
 describe("users", () => {
   test("are created, read, changed, found and deleted", async () => {
-    const wish = { username: "crud_user", password: "a good password", display_name: "Ärger 世界" };
+    const display_name = "Ärger 世界";
+    const wish = { username: "crud_user", password: "a good password", display_name };
     const made = await gw.server.admin.post<User>("/api/users", { ...wish, quota: 5000 });
     gw.server.granted.set(made.id, 5000);
     expect(made).toMatchObject({

@@ -7,8 +7,9 @@ import type { TestServer } from "./server";
 const CONSUME = 2;
 
 /**
- * Waits until the bookkeeper is done, then checks every user's account against what he was granted and against his
- * logs. `served` are request ids whose replies were received in full: each must be there exactly once.
+ * Waits until the bookkeeper is done, then checks every user's account against what he was granted
+ * and against his logs. `served` are request ids whose replies were received in full: each must be
+ * there exactly once.
  */
 export async function books(server: TestServer, served: Iterable<string> = []): Promise<Log[]> {
   return eventually(async () => {

@@ -1,4 +1,6 @@
-/** What a promise fails with. The SDKs' lazy promises confuse `expect().rejects`; this does not. */
+// `expect().rejects` is confused by the SDKs' lazy promises; this is not.
+
+/** What a promise fails with. */
 export async function caught(promise: PromiseLike<unknown>): Promise<unknown> {
   try {
     await promise;

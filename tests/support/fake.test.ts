@@ -1,4 +1,4 @@
-// The fake proves itself: the official SDKs are content with it, and it refuses what the providers refuse.
+// The fake proves itself: the official SDKs like it, and it refuses what the providers refuse.
 import Anthropic from "@anthropic-ai/sdk";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import OpenAI from "openai";
@@ -14,6 +14,7 @@ import {
   signature,
   startFake,
 } from "./fake";
+import { PNG } from "./png";
 import { RawConnection } from "./raw";
 import { parseSse, receive, type Received } from "./sse";
 
@@ -32,9 +33,6 @@ const user = (wish: Directives, text?: string): { role: "user"; content: string 
   role: "user",
   content: ask(wish, text),
 });
-
-const PNG =
-  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
 const WEATHER = { city: "Paris", text: "]] and [[fake: are harmless" };
 
@@ -812,7 +810,15 @@ describe("misbehaviour", () => {
   test("closes idle connections silently, and keeps them otherwise", async () => {
     const body = (wish: Directives): string => {
       const json = JSON.stringify({ model: "gpt-4o", messages: [user(wish)] });
-      return `POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1:${fake.port}\r\nauthorization: Bearer ${OPENAI_KEY}\r\ncontent-type: application/json\r\ncontent-length: ${json.length}\r\n\r\n${json}`;
+      return [
+        "POST /v1/chat/completions HTTP/1.1",
+        `host: 127.0.0.1:${fake.port}`,
+        `authorization: Bearer ${OPENAI_KEY}`,
+        "content-type: application/json",
+        `content-length: ${json.length}`,
+        "",
+        json,
+      ].join("\r\n");
     };
     const connection = await RawConnection.open(fake.port);
     for (const wish of [{}, {}, { close: "silent" }] satisfies Directives[]) {
@@ -826,7 +832,8 @@ describe("misbehaviour", () => {
   test("notices smuggling", async () => {
     const connection = await RawConnection.open(fake.port);
     connection.send(
-      "POST /v1/messages HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+      "POST /v1/messages HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n" +
+        "transfer-encoding: chunked\r\n\r\n0\r\n\r\n",
     );
     expect((await connection.reply())?.status).toBe(400);
     expect(fake.refusals()[0]?.refusal).toContain("both");

@@ -1,10 +1,11 @@
-// A strict fake upstream: OpenAI, Anthropic and Azure on one port, polite by default and broken on request.
+// A strict fake upstream: OpenAI, Anthropic and Azure on one port, broken on request.
 //
 //   const fake = await startFake();             // in a test
 //   bun tests/support/fake.ts --port 4010       // alone; GET /__fake/stats, /__fake/requests
 //
-// `${fake.url}` is the base URL of a channel; `${fake.url}/proxy/<name>` is another base URL with a route name, so that one
-// directive can treat channels differently. What a request asks for is told in fake/directives.ts.
+// `${fake.url}` is the base URL of a channel; `${fake.url}/proxy/<name>` is another base URL with a
+// route name, so that one directive can treat channels differently. What a request may ask for is
+// told in fake/directives.ts.
 import { randomBytes } from "node:crypto";
 import net from "node:net";
 import { Answer, type Dialect, isClaude, type Seen } from "./fake/answer";
@@ -105,8 +106,10 @@ const ENDPOINTS: Endpoint[] = [
 ];
 
 /** Headers that belong to the hop between client and gateway, and must not come further. */
-const FORBIDDEN =
-  /^(cookie|forwarded|via|x-forwarded-.*|x-real-ip|x-csrf-token|keep-alive|te|trailer|upgrade|proxy-.*|x-goog-api-key|cf-.*)$/;
+const FORBIDDEN = new RegExp(
+  "^(cookie|forwarded|via|x-forwarded-.*|x-real-ip|x-csrf-token|x-goog-api-key|cf-.*" +
+    "|keep-alive|te|trailer|upgrade|proxy-.*)$",
+);
 
 class Server implements Fake {
   requests: Seen[] = [];
@@ -250,7 +253,6 @@ class Server implements Fake {
       throw error;
     } finally {
       seen.status = reply.status;
-      seen.sent = Buffer.concat(reply.sent);
     }
   }
 
@@ -330,7 +332,10 @@ class Server implements Fake {
       body: {},
       wish: {},
       status: 0,
-      sent: Buffer.alloc(0),
+      parts: [],
+      get sent() {
+        return Buffer.concat(this.parts);
+      },
       outcome: "running",
     };
     this.requests.push(seen);
@@ -349,7 +354,7 @@ class Server implements Fake {
     const answers: Record<string, () => unknown> = {
       stats: () => this.stats,
       requests: () =>
-        this.requests.map(({ raw, sent, ...rest }) => ({
+        this.requests.map(({ raw, sent, parts: _, ...rest }) => ({
           ...rest,
           raw: raw.toString(),
           sent: sent.toString(),

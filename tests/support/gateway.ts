@@ -1,4 +1,4 @@
-// What most suites need: a server with the fake behind it, one channel per upstream dialect, prices, and clients.
+// What most suites need: a server with the fake behind it, two channels, prices, and clients.
 import Anthropic from "@anthropic-ai/sdk";
 import { afterAll, afterEach, beforeAll } from "bun:test";
 import OpenAI from "openai";

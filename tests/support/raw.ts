@@ -38,7 +38,7 @@ export class RawConnection {
     this.socket.write(bytes);
   }
 
-  /** One final reply; interim ones are handed to `onInterim`. Undefined when the peer closed instead. */
+  /** One final reply; interim ones go to `onInterim`. Undefined when the peer closed instead. */
   async reply(
     options: { head?: boolean; onInterim?: (status: number) => void } = {},
   ): Promise<RawReply | undefined> {

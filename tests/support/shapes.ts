@@ -81,7 +81,7 @@ export function streamedText(dialect: Spoken, reply: Received): string {
     .join("");
 }
 
-/** Checks that a stream broke as it should: an error event last, no terminal event, a proper end of the body. */
+/** Checks that a stream broke as it should: an error event last, and a proper end of the body. */
 export function brokeOff(dialect: Spoken, reply: Received): DialectError {
   expect(reply.status).toBe(200);
   expect(reply.broken).toBe(false);

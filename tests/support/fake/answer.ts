@@ -28,7 +28,9 @@ export interface Seen {
   wish: Directives;
   status: number;
   /** The bytes of the reply's body, before compression and framing. */
-  sent: Buffer;
+  readonly sent: Buffer;
+  /** Its pieces, as they are written. */
+  parts: Buffer[];
   refusal?: string;
   outcome: "running" | "complete" | "cut" | "gone";
 }
@@ -44,6 +46,7 @@ export class Answer extends Reply {
     private readonly released: (name: string) => Promise<void>,
   ) {
     super(socket, request, {});
+    seen.parts = this.sent;
   }
 
   get dialect(): Dialect {

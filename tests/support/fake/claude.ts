@@ -1,4 +1,4 @@
-// Anthropic's side of the fake: what it refuses, and how its replies look. Facts: shared/reference/anthropic.md.
+// Anthropic's side of the fake: what it refuses, and how its replies look.
 import { createHash } from "node:crypto";
 import {
   anything,
@@ -93,9 +93,7 @@ export function checkMessages(body: Json, headers: Record<string, string>): void
   const maxOutput = MAX_OUTPUT.find(([pattern]) => pattern.test(model))?.[1] ?? 0;
   const maxTokens = Number(body["max_tokens"]);
   if (maxTokens > maxOutput)
-    refuse(
-      `max_tokens: ${maxTokens} > ${maxOutput}, which is the maximum allowed number of output tokens for ${model}`,
-    );
+    refuse(`max_tokens: ${maxTokens} > ${maxOutput}, which is the maximum allowed for ${model}`);
   checkSampling(body, model);
   const thinks = checkThinking(body, model, maxTokens);
   checkTools(body, thinks);
@@ -205,9 +203,7 @@ function checkTools(body: Json, thinks: boolean): void {
         refuse(`${where}.custom.input_schema.type: Input should be 'object'`);
       for (const key of ["anyOf", "oneOf", "allOf"])
         if (key in schema)
-          refuse(
-            `${where}.custom.input_schema: input_schema does not support oneOf, allOf, or anyOf at the top level`,
-          );
+          refuse(`${where}.custom.input_schema: no oneOf, allOf, or anyOf at the top level`);
     });
   if (!isObject(choice)) return;
   const type = String(choice["type"]);
@@ -272,9 +268,7 @@ function merged(messages: unknown[]): Turn[] {
       (content === "" || (Array.isArray(content) && content.length === 0)) &&
       !(last && role === "assistant")
     )
-      refuse(
-        `${where}: all messages must have non-empty content except for the optional final assistant message`,
-      );
+      refuse(`${where}: all messages but a final assistant message must have non-empty content`);
     const blocks =
       typeof content === "string"
         ? content === ""
@@ -296,7 +290,7 @@ function checkBlock(block: unknown, role: string, where: string): void {
   const rule = BLOCK[type];
   if (!rule)
     refuse(
-      `${where}: Input tag '${type}' found using 'type' does not match any of the expected tags: ${Object.keys(BLOCK).join(", ")}`,
+      `${where}: Input tag '${type}' found using 'type' does not match any of the expected tags`,
     );
   const mayCache = type !== "thinking" && type !== "redacted_thinking";
   onlyMembers(
@@ -388,7 +382,8 @@ function checkCallsAnswered(turn: Turn, next: Turn | undefined): void {
   const missing = asked.filter((id) => !answered.includes(id));
   if (missing.length > 0)
     refuse(
-      `${turn.where}: \`tool_use\` ids were found without \`tool_result\` blocks immediately after: ${missing.join(", ")}. Each \`tool_use\` block must have a corresponding \`tool_result\` block in the next message.`,
+      `${turn.where}: \`tool_use\` ids were found without \`tool_result\` blocks ` +
+        `immediately after: ${missing.join(", ")}`,
     );
 }
 
@@ -397,9 +392,7 @@ function checkResultsAsked(turn: Turn, previous: Turn | undefined): void {
   const answered = idsOf(turn, "tool_result", "tool_use_id");
   for (const id of answered)
     if (!asked.includes(id))
-      refuse(
-        `${turn.where}: unexpected \`tool_use_id\` found in \`tool_result\` blocks: ${String(id)}. Each \`tool_result\` block must have a corresponding \`tool_use\` block in the previous message.`,
-      );
+      refuse(`${turn.where}: unexpected \`tool_use_id\` in \`tool_result\` blocks: ${String(id)}`);
   if (new Set(answered).size !== answered.length)
     refuse(`${turn.where}: each tool_use must have a single result.`);
   const types = turn.blocks.map((block) => block["type"]);
@@ -413,9 +406,7 @@ function checkLast(turns: Turn[], { thinks, model }: { thinks: boolean; model: s
   if (last?.role === "assistant") {
     const final = last.blocks.at(-1);
     if (ADAPTIVE_ONLY.test(model) || thinks)
-      refuse(
-        "This model does not support assistant message prefill. The conversation must end with a user message.",
-      );
+      refuse("This model does not support assistant message prefill.");
     if (final?.["type"] === "text" && /\s$/.test(String(final["text"])))
       refuse("messages: final assistant content cannot end with trailing whitespace");
   }
@@ -429,7 +420,7 @@ function checkLast(turns: Turn[], { thinks, model }: { thinks: boolean; model: s
     !ADAPTIVE_ONLY.test(model)
   )
     refuse(
-      `messages: Expected \`thinking\` or \`redacted_thinking\`, but found \`${String(first)}\`. When \`thinking\` is enabled, a final \`assistant\` message must start with a thinking block.`,
+      `messages: Expected \`thinking\` or \`redacted_thinking\`, but found \`${String(first)}\``,
     );
 }
 
@@ -453,9 +444,7 @@ function checkCacheMarks(body: Json): void {
       refuse("cache_control.ephemeral.ttl: Input should be '5m' or '1h'");
   const firstShort = marks.findIndex((mark) => mark["ttl"] !== "1h");
   if (firstShort >= 0 && marks.slice(firstShort).some((mark) => mark["ttl"] === "1h"))
-    refuse(
-      "cache_control: a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block.",
-    );
+    refuse("cache_control: a ttl='1h' block must not come after a ttl='5m' block.");
 }
 
 /** Only thinking that carries the fake's own signature is taken back. */

@@ -59,7 +59,7 @@ export interface Directives {
   // timing
   delay_ms?: number;
   header_delay_ms?: number;
-  /** Waits before the nth event (-1: before the headers) until `release(name)`; nobody may ever call it. */
+  /** Waits before the nth event (-1: before the headers) until `release(name)`, maybe for ever. */
   hold?: { after_events: number; name: string };
 
   // framing

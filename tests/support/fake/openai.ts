@@ -1,4 +1,4 @@
-// OpenAI's side of the fake: what it refuses, and how its replies look. Facts: shared/reference/openai.md sections 0-2.
+// OpenAI's side of the fake: what it refuses, and how its replies look.
 import {
   anything,
   array,
@@ -198,7 +198,7 @@ function checkSampling(body: Json): void {
   if (REASONING.test(model)) {
     if (body["max_tokens"] != null)
       refuse(
-        "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+        "'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
         "max_tokens",
         "unsupported_parameter",
       );
@@ -324,7 +324,7 @@ function checkContent(message: Json, role: string, partTypes: string[], where: s
 function checkPart(part: unknown, allowed: string[], where: string): void {
   if (!isObject(part) || !allowed.includes(String(part["type"])))
     refuse(
-      `Invalid value: '${isObject(part) ? String(part["type"]) : typeof part}'. Supported values are: ${allowed.join(", ")}.`,
+      `Invalid value: ${JSON.stringify(part)}. Supported values are: ${allowed.join(", ")}.`,
       `${where}.type`,
     );
   const type = String(part["type"]);
@@ -408,7 +408,8 @@ function checkToolOrder(messages: Json[]): void {
 function refuseOpen(open: Set<unknown>): void {
   if (open.size > 0)
     refuse(
-      `An assistant message with 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'. The following tool_call_ids did not have response messages: ${[...open].join(", ")}`,
+      `An assistant message with 'tool_calls' must be followed by tool messages responding to ` +
+        `each 'tool_call_id'. These did not have response messages: ${[...open].join(", ")}`,
       "messages",
       null,
     );

@@ -1,4 +1,4 @@
-// HTTP/1.1 by hand: reads requests strictly, and writes replies in every broken way that a directive asks for.
+// HTTP/1.1 by hand: reads requests strictly, and writes replies in every broken way there is.
 import net from "node:net";
 import zlib from "node:zlib";
 import type { Directives } from "./directives";
@@ -145,7 +145,7 @@ const REASONS: Record<number, string> = {
   404: "Not Found",
 };
 
-/** One reply on a socket. Body bytes are kept in `sent`, as they were before compression and framing. */
+/** One reply on a socket. `sent` keeps the body as it was before compression and framing. */
 export class Reply {
   readonly sent: Buffer[] = [];
   status = 0;
