@@ -1,0 +1,82 @@
+# The front door. Meson builds, scripts/setup installs, tools/run_tests.ts counts; this file says in which order.
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+BUN := node_modules/.bin/bun
+JOBS := $(shell nproc)
+export PKG_CONFIG_PATH := $(CURDIR)/build/deps/pkgconfig$(if $(PKG_CONFIG_PATH),:$(PKG_CONFIG_PATH))
+
+RELEASE :=
+ASAN := -Dtests=true -Dbuildtype=debug -Doptimization=1 -Db_sanitize=address,undefined
+TSAN := -Dtests=true -Dbuildtype=debug -Doptimization=1 -Db_sanitize=thread
+CLANG := -Dtests=true
+GCC := -Dtests=true
+
+# $(call compile,folder,options): configures when there is nothing yet or the list of sources has changed, then builds.
+define compile
+@mkdir -p build; \
+{ tools/gen/sources src tests/unit tests/wire; echo '$(2)'; ls -d build/deps src/i18n/*.json 2>/dev/null || true; } >build/$(1).list.new; \
+if [ ! -f build/$(1)/build.ninja ] || ! cmp -s build/$(1).list.new build/$(1).list; then \
+	rm -f build/$(1).list; \
+	meson setup $$([ ! -f build/$(1)/build.ninja ] || echo --reconfigure) $(2) build/$(1) >build/$(1).log 2>&1 \
+		|| { cat build/$(1).log; exit 1; }; \
+	mv build/$(1).list.new build/$(1).list; \
+fi; \
+rm -f build/$(1).list.new; \
+ninja --quiet -C build/$(1) | { grep -v 'no work to do' || true; }
+endef
+
+.PHONY: all build run test check fmt clean setup setup-test setup-all release asan tsan gcc clang \
+	bench fuzz web dist crash
+
+all: build
+
+build: setup
+	@$(MAKE) release
+
+setup setup-test setup-all:
+	@scripts/setup $(or $(patsubst setup-%,%,$(filter-out setup,$@)),build)
+
+release:
+	$(call compile,release,$(RELEASE))
+	@[ -f src/main.c ] || { echo "no program yet: there is no src/main.c" >&2; exit 1; }
+	@ln -f build/release/token-factory build/token-factory
+	@ln -sfn build/release/compile_commands.json compile_commands.json
+
+asan:
+	$(call compile,asan,$(ASAN))
+	@ln -sfn build/asan/compile_commands.json compile_commands.json
+
+tsan:
+	$(call compile,tsan,$(TSAN))
+
+gcc:
+	$(call compile,gcc,$(GCC))
+
+clang: export CC := clang-19
+clang:
+	$(call compile,clang,$(CLANG))
+
+run: build
+	@exec build/token-factory
+
+test: setup-test
+	@$(MAKE) asan tsan
+	@$(BUN) tools/run_tests.ts
+
+check: setup-all
+	@$(MAKE) gcc
+	@$(MAKE) clang
+	@tools/check_all
+
+fmt: setup-all
+	@find src tests -name '*.[ch]' -print0 2>/dev/null | xargs -0 -r clang-format-19 -i
+	@node_modules/.bin/prettier --log-level warn --write .
+
+clean:
+	@if [ -d build ]; then find build -mindepth 1 -maxdepth 1 ! -name deps -exec rm -rf {} +; fi
+	@rm -f compile_commands.json
+
+bench fuzz web dist crash:
+	@echo "make $@: not built yet" >&2; exit 2

@@ -1,0 +1,270 @@
+// Connections, handed out first come first served.
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/arena.h"
+#include "common/clock.h"
+#include "common/db/driver.h"
+
+enum { LEASE_WAIT_MS = 3000 };
+
+// Somebody who waits. Gets either a connection or the permission to open one.
+struct waiter {
+    struct waiter *next;
+    pthread_cond_t served;
+    struct db *db;
+    bool may_open;
+};
+
+struct db_pool {
+    pthread_mutex_t lock;
+    pthread_cond_t all_back;
+    const struct db_driver *driver;
+    char *dsn;
+    int size, taken; // taken: leased, being opened, or promised to a waiter
+    struct db *idle; // most recently used first
+    struct waiter *first, **last;
+};
+
+static const struct db_driver *const drivers[] = {&sqlite_driver};
+
+const struct db_driver *db_driver_of(const char *dsn)
+{
+    for (size_t i = 0; i < sizeof(drivers) / sizeof(*drivers); i++) {
+        size_t n = strlen(drivers[i]->scheme);
+        if (str_starts(str_of(dsn), drivers[i]->scheme) && dsn[n] == ':')
+            return drivers[i];
+    }
+    return NULL;
+}
+
+struct err *db_connect(const struct db_driver *d, struct arena *a, const char *dsn, struct db **out)
+{
+    struct db *db = mem_new(sizeof(*db));
+    db->driver = d;
+    db->opened_ms = clock_steady_ms();
+    struct err *e = d->open(db, a, dsn);
+    if (e) {
+        free(db);
+        db = NULL;
+    }
+    *out = db;
+    return e;
+}
+
+void db_disconnect(struct db *db)
+{
+    if (!db)
+        return;
+    statements_done(db);
+    db->driver->close(db);
+    free(db);
+}
+
+static void cond_init(pthread_cond_t *c)
+{
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    if (pthread_cond_init(c, &attr))
+        abort();
+    pthread_condattr_destroy(&attr);
+}
+
+struct err *db_pool_open(struct arena *a, const char *dsn, int connections, struct db_pool **out)
+{
+    *out = NULL;
+    const struct db_driver *d = db_driver_of(dsn);
+    if (!d) // without the DSN itself: it may hold a password
+        return err_new(a, &err_db_unavailable, "the DSN must begin with sqlite:");
+    struct db *first;
+    TRY(db_connect(d, a, dsn, &first));
+    struct db_pool *p = mem_new(sizeof(*p));
+    *p = (struct db_pool){.driver = d, .size = connections > 0 ? connections : 1, .idle = first};
+    p->dsn = mem_strdup(dsn);
+    p->last = &p->first;
+    pthread_mutex_init(&p->lock, NULL);
+    cond_init(&p->all_back);
+    first->pool = p;
+    first->idle_since_ms = clock_steady_ms();
+    *out = p;
+    return NULL;
+}
+
+void db_pool_close(struct db_pool *p)
+{
+    if (!p)
+        return;
+    pthread_mutex_lock(&p->lock);
+    while (p->taken)
+        pthread_cond_wait(&p->all_back, &p->lock);
+    pthread_mutex_unlock(&p->lock);
+    for (struct db *db = p->idle, *next; db; db = next) {
+        next = db->next;
+        db_disconnect(db);
+    }
+    pthread_cond_destroy(&p->all_back);
+    pthread_mutex_destroy(&p->lock);
+    free(p->dsn);
+    free(p);
+}
+
+// --- giving back: the lock is held ------------------------------------------------
+
+static struct waiter *next_waiter(struct db_pool *p)
+{
+    struct waiter *w = p->first;
+    if (w) {
+        p->first = w->next;
+        if (!p->first)
+            p->last = &p->first;
+    }
+    return w;
+}
+
+// One place is free again, with a connection or (db NULL) without.
+static void pass_on(struct db_pool *p, struct db *db)
+{
+    struct waiter *w = next_waiter(p);
+    if (db)
+        db->idle_since_ms = clock_steady_ms();
+    if (w) {
+        w->db = db;
+        w->may_open = !db;
+        pthread_cond_signal(&w->served);
+        return;
+    }
+    p->taken--;
+    if (db) {
+        db->next = p->idle;
+        p->idle = db;
+    }
+    if (!p->taken)
+        pthread_cond_broadcast(&p->all_back);
+}
+
+static void give_back(struct db_pool *p, struct db *db)
+{
+    pthread_mutex_lock(&p->lock);
+    pass_on(p, db);
+    pthread_mutex_unlock(&p->lock);
+}
+
+void db_return(struct db *db)
+{
+    if (!db)
+        return;
+    struct db_pool *p = db->pool;
+    struct tx left_open = {.db = db, .done = !db->in_tx};
+    tx_end(&left_open);
+    if (db->broken) {
+        db_disconnect(db);
+        db = NULL;
+    }
+    give_back(p, db);
+}
+
+// --- leasing ------------------------------------------------------------------------
+
+static struct timespec deadline_in(int64_t ms)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    t.tv_sec += ms / 1000;
+    return t;
+}
+
+static void leave_queue(struct db_pool *p, struct waiter *self)
+{
+    struct waiter **at = &p->first;
+    while (*at != self)
+        at = &(*at)->next;
+    *at = self->next;
+    if (p->last == &self->next)
+        p->last = at;
+}
+
+// True if a place came free in time; *db is NULL if there is no connection on it.
+static bool wait_in_line(struct db_pool *p, struct db **db)
+{
+    struct timespec until = deadline_in(LEASE_WAIT_MS);
+    struct waiter self = {0};
+    cond_init(&self.served);
+    *p->last = &self;
+    p->last = &self.next;
+    int rc = 0;
+    while (!self.db && !self.may_open && rc == 0)
+        rc = pthread_cond_timedwait(&self.served, &p->lock, &until);
+    bool served = self.db || self.may_open;
+    if (!served)
+        leave_queue(p, &self);
+    pthread_cond_destroy(&self.served);
+    *db = self.db;
+    return served;
+}
+
+static bool take_place(struct db_pool *p, struct db **db)
+{
+    pthread_mutex_lock(&p->lock);
+    bool taken = true;
+    *db = NULL;
+    if (p->taken < p->size) {
+        p->taken++;
+        *db = p->idle;
+        if (*db)
+            p->idle = (*db)->next;
+    } else {
+        taken = wait_in_line(p, db);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return taken;
+}
+
+static bool still_good(struct db *db)
+{
+    const struct db_driver *d = db->driver;
+    int64_t now = clock_steady_ms();
+    if (d->replace_after_ms && now - db->opened_ms > d->replace_after_ms)
+        return false;
+    return !d->check_after_ms || now - db->idle_since_ms <= d->check_after_ms || d->alive(db);
+}
+
+struct err *db_lease(struct db_pool *p, struct arena *a, struct db **out)
+{
+    struct db *db;
+    *out = NULL;
+    if (!take_place(p, &db))
+        return err_new(a, &err_db_busy, "no connection free for %d s", LEASE_WAIT_MS / 1000);
+    if (db && !still_good(db)) {
+        db_disconnect(db);
+        db = NULL;
+    }
+    if (!db) {
+        struct err *e = db_connect(p->driver, a, p->dsn, &db);
+        if (e) {
+            give_back(p, NULL);
+            return e;
+        }
+        db->pool = p;
+    }
+    db->next = NULL;
+    *out = db;
+    return NULL;
+}
+
+int db_pool_busy(const struct db_pool *p)
+{
+    struct db_pool *pool = (struct db_pool *)p;
+    pthread_mutex_lock(&pool->lock);
+    int taken = pool->taken;
+    pthread_mutex_unlock(&pool->lock);
+    return taken;
+}
+
+int db_pool_size(const struct db_pool *p)
+{
+    return p->size;
+}

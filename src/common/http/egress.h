@@ -1,0 +1,12 @@
+// The egress guard: where a URL given by a user may lead.
+//
+// Administrators' base URLs may point anywhere. For others, the address actually connected to is
+// checked, after resolving, at every hop: no loopback, private, link-local, CGNAT, multicast,
+// documentation, benchmark or reserved range, in IPv4, IPv6, mapped, 6to4, NAT64 or Teredo form.
+
+#pragma once
+#include <stdbool.h>
+
+struct sockaddr;
+
+bool egress_allowed(const struct sockaddr *to);

@@ -1,0 +1,40 @@
+// What HTTP server and client share: headers, URLs, status texts.
+
+#pragma once
+#include "common/err.h"
+#include "common/str.h"
+
+struct arena;
+
+struct http_header {
+    struct str name, value;
+};
+
+struct http_headers {
+    struct http_header *items; // in the order received
+    size_t count;
+};
+
+// The first header of that name, whatever the case; .p NULL if there is none.
+struct str http_header(const struct http_headers *h, const char *name);
+
+const char *http_status_text(int status); // "Not Found"; "Unknown" for what has no name
+
+// Does a comma-separated header ("gzip, br;q=0") accept this token? q=0 means no.
+bool http_accepts(struct str header, const char *token);
+
+// scheme://[user:password@]host[:port][/path][?query]; IPv6 hosts in brackets.
+struct url {
+    const char *scheme;          // lower case
+    const char *user, *password; // percent-decoded, "" if absent
+    const char *host;            // lower case, without brackets
+    int port;                    // the scheme's own if absent (http 80, https 443, socks5 1080)
+    const char *path;            // "/..." and query, at least "/"
+};
+struct err *url_parse(struct arena *a, const char *text, struct url *out); // err_field_invalid
+
+// Decodes %XX and, in queries, '+'. .p NULL when malformed.
+struct str url_decode(struct arena *a, struct str s, bool plus_is_space);
+
+// A query's parameter, decoded; .p NULL if absent.
+struct str url_query(struct arena *a, struct str query, const char *name);

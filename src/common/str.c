@@ -1,0 +1,146 @@
+// Text views: comparing, cutting, reading numbers.
+
+#include "common/str.h"
+
+#include <string.h>
+#include <strings.h>
+
+struct str str_of(const char *s)
+{
+    return (struct str){s ? s : "", s ? strlen(s) : 0};
+}
+
+bool str_eq(struct str a, struct str b)
+{
+    return a.n == b.n && (a.n == 0 || !memcmp(a.p, b.p, a.n));
+}
+
+bool str_is(struct str a, const char *b)
+{
+    return str_eq(a, str_of(b));
+}
+
+bool str_is_nocase(struct str a, const char *b)
+{
+    return a.n == strlen(b) && !strncasecmp(a.p, b, a.n);
+}
+
+bool str_starts(struct str s, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    return s.n >= n && !memcmp(s.p, prefix, n);
+}
+
+struct str str_skip(struct str s, size_t n)
+{
+    size_t by = n < s.n ? n : s.n;
+    return (struct str){s.p + by, s.n - by};
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+struct str str_trim(struct str s)
+{
+    while (s.n && is_blank(s.p[0]))
+        s = str_skip(s, 1);
+    while (s.n && is_blank(s.p[s.n - 1]))
+        s.n--;
+    return s;
+}
+
+bool str_next(struct str *rest, char cut, struct str *piece)
+{
+    if (!rest->p || rest->n == 0)
+        return false;
+    const char *at = memchr(rest->p, cut, rest->n);
+    if (!at) {
+        *piece = *rest;
+        *rest = (struct str){0};
+        return true;
+    }
+    *piece = (struct str){rest->p, (size_t)(at - rest->p)};
+    *rest = str_skip(*rest, piece->n + 1);
+    return true;
+}
+
+bool str_to_int(struct str s, int64_t *out)
+{
+    bool negative = s.n && s.p[0] == '-';
+    if (negative)
+        s = str_skip(s, 1);
+    if (s.n == 0)
+        return false;
+    int64_t v = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] < '0' || s.p[i] > '9')
+            return false;
+        int digit = s.p[i] - '0';
+        if (__builtin_mul_overflow(v, 10, &v) || __builtin_sub_overflow(v, digit, &v))
+            return false; // counted downwards, so that INT64_MIN fits
+    }
+    if (!negative && v == INT64_MIN)
+        return false;
+    *out = negative ? v : -v;
+    return true;
+}
+
+bool text_eq(const char *a, const char *b)
+{
+    return !strcmp(a ? a : "", b ? b : "");
+}
+
+bool text_is_empty(const char *s)
+{
+    return !s || !*s;
+}
+
+bool list_has(const char *list, const char *item)
+{
+    struct str rest = str_of(list), piece;
+    while (str_next(&rest, ',', &piece))
+        if (str_is(str_trim(piece), item))
+            return true;
+    return false;
+}
+
+// Length of the sequence that begins with this byte; 0 if none may.
+static size_t utf8_length(unsigned char c)
+{
+    if (c < 0x80)
+        return 1;
+    if (c >= 0xc2 && c <= 0xdf)
+        return 2;
+    if (c >= 0xe0 && c <= 0xef)
+        return 3;
+    return c >= 0xf0 && c <= 0xf4 ? 4 : 0;
+}
+
+// The second byte rules out overlong forms, surrogates and what lies above U+10FFFF.
+static bool utf8_second(unsigned char first, unsigned char second)
+{
+    switch (first) {
+    case 0xe0: return second >= 0xa0 && second <= 0xbf;
+    case 0xed: return second >= 0x80 && second <= 0x9f;
+    case 0xf0: return second >= 0x90 && second <= 0xbf;
+    case 0xf4: return second >= 0x80 && second <= 0x8f;
+    default: return second >= 0x80 && second <= 0xbf;
+    }
+}
+
+bool utf8_valid(struct str s)
+{
+    const unsigned char *p = (const unsigned char *)s.p, *end = p + s.n;
+    while (p < end) {
+        size_t n = utf8_length(*p);
+        if (n == 0 || *p == 0 || (size_t)(end - p) < n || (n > 1 && !utf8_second(p[0], p[1])))
+            return false;
+        for (size_t i = 2; i < n; i++)
+            if ((p[i] & 0xc0) != 0x80)
+                return false;
+        p += n;
+    }
+    return true;
+}

@@ -1,0 +1,39 @@
+// A piece of text that need not end in NUL: views into requests, keys of tables.
+
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct str {
+    const char *p;
+    size_t n;
+};
+
+#define STR(literal) ((struct str){(literal), sizeof(literal) - 1})
+#define STR_ARGS(s) (int)(s).n, (s).p // for "%.*s"
+
+struct str str_of(const char *s); // NULL becomes the empty text
+bool str_eq(struct str a, struct str b);
+bool str_is(struct str a, const char *b);
+bool str_is_nocase(struct str a, const char *b); // ASCII only
+bool str_starts(struct str s, const char *prefix);
+struct str str_skip(struct str s, size_t n);
+struct str str_trim(struct str s); // spaces, tabs, CR, LF on both ends
+
+// Cuts the first piece off *rest at `cut`; false when nothing is left.
+// "a,,b" gives "a", "" and "b"; the empty text gives nothing.
+bool str_next(struct str *rest, char cut, struct str *piece);
+
+// A whole decimal number, nothing else around it. False on overflow or anything odd.
+bool str_to_int(struct str s, int64_t *out);
+
+// Same, for NUL-terminated texts that may be NULL (NULL equals "").
+bool text_eq(const char *a, const char *b);
+bool text_is_empty(const char *s);
+
+// One comma-separated list (or lines): is `item` in it? Blanks around items are ignored.
+bool list_has(const char *list, const char *item);
+
+// Well-formed UTF-8 without NUL: what every database we speak to accepts.
+bool utf8_valid(struct str s);

@@ -1,0 +1,222 @@
+// A sharded table of callers; every shard has its lock, held for a look-up only.
+
+#include "service/directory.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/clock.h"
+#include "model/token.h"
+#include "service/change.h"
+
+enum { SHARDS = 64, BUCKETS = 256, UNKNOWN_MS = 5000, ENTRIES_MOST = 4096 }; // entries per shard
+
+static struct shard {
+    pthread_mutex_t lock;
+    int count;
+    struct caller *buckets[BUCKETS];
+} shards[SHARDS];
+
+static _Atomic int64_t generation; // of everything: a load that began before a change is not kept
+
+static struct shard *shard_of(const unsigned char *digest)
+{
+    return &shards[digest[0] % SHARDS];
+}
+
+static struct caller **bucket_of(struct shard *s, const unsigned char *digest)
+{
+    return &s->buckets[digest[1] % BUCKETS];
+}
+
+static void caller_free(struct caller *c)
+{
+    account_release(c->user_account);
+    account_release(c->token_account);
+    arena_free(c->arena);
+}
+
+// With the shard's lock held.
+static void unlist(struct shard *s, struct caller **at)
+{
+    struct caller *c = *at;
+    *at = c->next;
+    c->listed = false;
+    s->count--;
+    if (!c->refs)
+        caller_free(c);
+}
+
+struct caller *directory_find(const unsigned char digest[SHA256_SIZE])
+{
+    struct shard *s = shard_of(digest);
+    pthread_mutex_lock(&s->lock);
+    struct caller **at = bucket_of(s, digest);
+    while (*at && !hash_same((*at)->digest, digest, SHA256_SIZE))
+        at = &(*at)->next;
+    struct caller *c = *at;
+    if (c && c->unknown && clock_steady_ms() > c->forget_ms) {
+        unlist(s, at);
+        c = NULL;
+    }
+    if (c)
+        c->refs++;
+    pthread_mutex_unlock(&s->lock);
+    return c;
+}
+
+void directory_release(struct caller *c)
+{
+    if (!c)
+        return;
+    struct shard *s = shard_of(c->digest);
+    pthread_mutex_lock(&s->lock);
+    bool last = --c->refs == 0 && !c->listed;
+    pthread_mutex_unlock(&s->lock);
+    if (last)
+        caller_free(c);
+}
+
+// --- loading ----------------------------------------------------------------------
+
+static const char **list_of(struct arena *a, const char *text)
+{
+    size_t room = 2;
+    for (const char *c = text; *c; c++)
+        room += *c == ',';
+    const char **list = NEW_ARRAY(a, const char *, room);
+    struct str rest = str_of(text), item;
+    size_t n = 0;
+    while (str_next(&rest, ',', &item))
+        if (str_trim(item).n)
+            list[n++] = arena_str(a, str_trim(item));
+    return list;
+}
+
+static void fill(struct caller *c, const struct token *t, const struct user *u)
+{
+    struct arena *a = c->arena;
+    c->token_id = t->id;
+    c->user_id = u->id;
+    c->token_name = arena_strdup(a, t->name);
+    c->username = arena_strdup(a, u->username);
+    c->user_group = arena_strdup(a, u->group);
+    c->group = text_is_empty(t->group) ? c->user_group : arena_strdup(a, t->group);
+    c->token_status = t->status;
+    c->user_status = u->status;
+    c->expired_time = t->expired_time;
+    c->limited = !t->unlimited_quota;
+    c->models_limited = t->model_limits_enabled;
+    c->models = list_of(a, t->model_limits);
+    if (ip_list_parse(a, t->allow_ips, &c->addresses))
+        c->token_status = STATUS_OFF; // a list that cannot be read must not admit everybody
+    c->user_account = account_hold(ACCOUNT_USER, u->id);
+    c->token_account = c->limited ? account_hold(ACCOUNT_TOKEN, t->id) : NULL;
+}
+
+// At the cap a whole bucket goes: cheap, rare, and nobody loses more than a query.
+static void make_room(struct shard *s, struct caller **bucket)
+{
+    for (int i = 0; s->count >= ENTRIES_MOST && i < BUCKETS; i++)
+        while (s->buckets[i] && &s->buckets[i] != bucket)
+            unlist(s, &s->buckets[i]);
+}
+
+static void list(struct caller *c, int64_t began)
+{
+    struct shard *s = shard_of(c->digest);
+    pthread_mutex_lock(&s->lock);
+    struct caller **bucket = bucket_of(s, c->digest);
+    for (struct caller **at = bucket; *at; at = &(*at)->next) {
+        if (hash_same((*at)->digest, c->digest, SHA256_SIZE)) {
+            unlist(s, at); // two loads at once: the later one stays
+            break;
+        }
+    }
+    c->refs = 1;
+    if (atomic_load(&generation) == began) {
+        make_room(s, bucket);
+        c->next = *bucket;
+        *bucket = c;
+        c->listed = true;
+        s->count++;
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+struct err *directory_load(struct db *db, struct arena *a, const unsigned char digest[SHA256_SIZE],
+                           struct caller **out)
+{
+    int64_t began = atomic_load(&generation);
+    struct token token;
+    struct user user;
+    struct err *e =
+        token_by_digest(db, a, hash_hex(a, digest, SHA256_SIZE), &token);
+    if (!e)
+        e = user_by_id(db, a, token.user_id, &user);
+    if (e && e->kind != &err_not_found)
+        return e;
+    struct arena *own = arena_new();
+    struct caller *c = NEW(own, struct caller);
+    c->arena = own;
+    memcpy(c->digest, digest, SHA256_SIZE);
+    c->unknown = e != NULL;
+    c->forget_ms = clock_steady_ms() + UNKNOWN_MS;
+    if (!e)
+        fill(c, &token, &user);
+    list(c, began);
+    *out = c;
+    return NULL;
+}
+
+// --- forgetting ---------------------------------------------------------------------
+
+static void forget(bool by_token, int64_t id)
+{
+    atomic_fetch_add(&generation, 1);
+    for (int i = 0; i < SHARDS; i++) {
+        pthread_mutex_lock(&shards[i].lock);
+        for (int k = 0; k < BUCKETS; k++) {
+            struct caller **at = &shards[i].buckets[k];
+            while (*at) {
+                bool gone = (*at)->unknown || (by_token ? (*at)->token_id : (*at)->user_id) == id;
+                if (gone)
+                    unlist(&shards[i], at);
+                else
+                    at = &(*at)->next;
+            }
+        }
+        pthread_mutex_unlock(&shards[i].lock);
+    }
+}
+
+static void on_token(int64_t id)
+{
+    forget(true, id);
+}
+
+static void on_user(int64_t id)
+{
+    forget(false, id);
+}
+
+void directory_setup(void)
+{
+    for (int i = 0; i < SHARDS; i++)
+        pthread_mutex_init(&shards[i].lock, NULL);
+    change_listen(CHANGE_TOKEN, on_token);
+    change_listen(CHANGE_USER, on_user);
+}
+
+bool caller_may_model(const struct caller *c, const char *model)
+{
+    if (!c->models_limited)
+        return true;
+    for (const char **m = c->models; *m; m++)
+        if (!strcmp(*m, model))
+            return true;
+    return false;
+}

@@ -1,0 +1,51 @@
+// The journal: an append-only record of what was settled, on disk before anybody is told.
+//
+// Files DATA_DIR/journal/0000000001.log, 2, 3 ... Each holds frames of
+//
+//     u32 length of the payload, u32 CRC-32C of the payload (little endian), payload
+//
+// The first frame of a file names the fields of its records, so that a newer program with more
+// fields still reads it. Ints are zigzag varints, texts a varint length and the bytes. A frame is
+// one write(): a killed process loses nothing. fdatasync follows in groups. Files are allocated
+// ahead, so that what is in flight when the disk fills still has its place.
+
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/field.h"
+
+struct arena;
+struct journal;
+
+struct journal_at {
+    int64_t segment, offset;
+};
+
+// Takes the folder for this process alone (err_internal if another one has it). New records go to
+// a new segment behind everything that is there and behind `booked`.
+struct err *journal_open(struct arena *a, const char *folder, const struct field *fields,
+                         struct journal_at booked, int sync_ms, int64_t max_bytes,
+                         struct journal **out);
+void journal_close(struct journal *j); // synced; NULL is fine
+
+// Any thread. token_quota rides along with the row. Never fails from the caller's point of view:
+// what the disk refuses waits in memory until it can be written, and new work is refused.
+void journal_append(struct journal *j, const void *row, int64_t token_quota);
+
+// May new work begin? False above max_bytes unbooked, on a full disk, or while records wait.
+bool journal_admits(const struct journal *j);
+
+struct journal_at journal_end(struct journal *j); // behind the last record written
+void journal_wait(struct journal *j, struct journal_at seen, int ms); // for something behind it
+
+// Reads the next record at *at and moves it on, over segment ends too. False when there is none
+// yet. Damage is skipped, counted and logged. Texts live in the arena. One reader.
+bool journal_next(struct journal *j, struct arena *a, struct journal_at *at, void *row,
+                  int64_t *token_quota);
+
+// Everything before is in SQL: whole segments are deleted.
+void journal_booked(struct journal *j, struct journal_at at);
+
+int64_t journal_unbooked(const struct journal *j); // bytes
+int64_t journal_damaged(const struct journal *j);  // records skipped since start

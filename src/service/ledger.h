@@ -1,0 +1,89 @@
+// The ledger: what may be spent, and what was.
+//
+// A balance (a user's, or a limited token's) lives in SQL. To spend, this node first moves a slice
+// of it into a lease, in one transaction with one conditional UPDATE; then reserving and settling
+// are memory operations on the account that holds the lease. What was settled is in the journal
+// before anybody is told; the bookkeeper moves it into SQL and lowers the lease by the same amount
+// in the same transaction. So at every moment, also after a kill:
+//
+//     balance in SQL + leases + used = everything ever granted
+//
+// and no balance goes below zero. Start-up books what the journal holds, then gives every lease of
+// this node back.
+
+#pragma once
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/db/db.h"
+#include "common/lane.h"
+
+struct arena;
+struct log_row;
+
+enum account_kind { ACCOUNT_USER, ACCOUNT_TOKEN };
+
+// One balance's lease on this node. Never freed while somebody holds it.
+struct account {
+    enum account_kind kind;
+    int64_t id;
+    _Atomic int64_t available; // leased and neither reserved nor spent
+    _Atomic int64_t last_used_ms;
+    _Atomic bool topping; // a top-up is under way
+    int refs;             // the ledger's own from here on
+    pthread_mutex_t lock; // one extension or recall at a time
+    struct account *next;
+};
+
+struct ledger_options {
+    struct db_pool *pool;
+    const char *node;      // NODE_NAME
+    const char *data_dir;  // journal files live in data_dir/journal
+    int sync_ms;           // group fdatasync interval
+    int64_t journal_bytes; // refuse new work above this much unbooked journal
+    int64_t chunk;         // what a lease takes at least, when the balance has it (quota)
+    int idle_ms;           // a lease unused for so long goes back
+};
+
+// Replays, gives this node's old leases back, starts the threads.
+struct err *ledger_start(struct arena *a, const struct ledger_options *o);
+// Settles nothing by itself: relays must be over. Books what is left, returns leases, stops.
+void ledger_stop(void);
+
+struct account *account_hold(enum account_kind kind, int64_t id); // one per kind and id
+void account_release(struct account *account);                    // NULL is fine
+
+// Memory only, any thread. False: the lease does not cover it (see ledger_extend).
+bool account_reserve(struct account *account, int64_t quota);
+void account_give_back(struct account *account, int64_t quota);
+
+// On a worker: moves enough out of the balance that `quota` can be reserved, and reserves it.
+// err_quota_insufficient (users) or err_token_exhausted (tokens) when balance and lease do not
+// have it: then nothing is changed. With `partial`, takes whatever is left instead of failing and
+// says in *got how much that was.
+struct err *ledger_extend(struct arena *a, struct account *account, int64_t quota, bool partial,
+                          int64_t *got);
+
+// May new work begin? err_journal_full when the journal has outgrown its bound or its disk.
+struct err *ledger_admits(struct arena *a);
+
+// What one relay used, final: row->quota of the user's reservation and token_quota of a limited
+// token's (0 otherwise) are spent; what was reserved beyond is the caller's to give back. The
+// leases are lowered by these amounts in the transaction that books the row. In the journal when
+// it returns; any thread, never waits for SQL.
+void ledger_settle(const struct log_row *row, int64_t token_quota);
+
+// On a worker: gives what is available of an account back to SQL, before the balance is lowered
+// or shown as a whole.
+struct err *ledger_recall(struct arena *a, enum account_kind kind, int64_t id);
+
+// Waits until everything settled so far is in SQL (tests, admin "refresh"); at most `ms`.
+bool ledger_flush(int ms);
+
+struct ledger_state {
+    int64_t unbooked_bytes; // journal lag
+    int64_t leased;         // sum of available
+};
+void ledger_state(struct ledger_state *out);

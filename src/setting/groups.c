@@ -1,0 +1,145 @@
+// Every option: a row in its group, with default and range.
+
+#include "setting/setting.h"
+
+#include <string.h>
+
+#include "common/arena.h"
+#include "setting/prices.h"
+
+#define RATIO(member, name, ...)                                                                   \
+    FIELD_AS(struct ratio_setting, member, name, .flags = JSON_TEXT, .max = 1 << 20, __VA_ARGS__)
+
+static const struct field ratio_fields[] = {
+    RATIO(model_ratio, "ModelRatio"),
+    RATIO(completion_ratio, "CompletionRatio"),
+    RATIO(model_price, "ModelPrice", .def = "{}"),
+    RATIO(cache_ratio, "CacheRatio"),
+    RATIO(create_cache_ratio, "CreateCacheRatio"),
+    RATIO(create_cache_1h_ratio, "CreateCache1hRatio"),
+    RATIO(group_ratio, "GroupRatio", .def = "{\"default\":1,\"vip\":1,\"svip\":1}"),
+    RATIO(group_group_ratio, "GroupGroupRatio", .def = "{}"),
+    RATIO(user_usable_groups, "UserUsableGroups",
+          .def = "{\"default\":\"Default\",\"vip\":\"VIP\"}"),
+    FIELD_AS(struct ratio_setting, self_use_mode, "SelfUseModeEnabled"),
+    {0},
+};
+
+static const struct field relay_fields[] = {
+    FIELD_AS(struct relay_setting, retry_times, "RetryTimes", .min = 0, .max = 20, .def = "2"),
+    FIELD_AS(struct relay_setting, retry_status_codes, "AutomaticRetryStatusCodes", .max = 512,
+             .def = "100-199,300-399,401-403,408-409,429-429,500-599"),
+    FIELD_AS(struct relay_setting, disable_enabled, "AutomaticDisableChannelEnabled",
+             .def = "true"),
+    FIELD_AS(struct relay_setting, enable_enabled, "AutomaticEnableChannelEnabled", .def = "true"),
+    FIELD_AS(struct relay_setting, disable_status_codes, "AutomaticDisableStatusCodes", .max = 512,
+             .def = "401"),
+    FIELD_AS(struct relay_setting, disable_keywords, "AutomaticDisableKeywords", .max = 8192,
+             .def = "Your credit balance is too low\nThis organization has been disabled.\n"
+                    "You exceeded your current quota\nYour account is not authorized"),
+    FIELD_AS(struct relay_setting, probe_minutes, "ChannelProbeMinutes", .min = 1, .max = 10080,
+             .def = "10"),
+    FIELD_AS(struct relay_setting, breaker_failures, "BreakerFailures", .min = 1, .max = 1000,
+             .def = "5"),
+    FIELD_AS(struct relay_setting, breaker_rest_seconds, "BreakerRestSeconds", .min = 1,
+             .max = 86400, .def = "30"),
+    FIELD_AS(struct relay_setting, pre_consumed_tokens, "PreConsumedQuota", .min = 0,
+             .max = 1000000, .def = "500"),
+    FIELD_AS(struct relay_setting, error_log_enabled, "ErrorLogEnabled", .def = "true"),
+    {0},
+};
+
+static const struct field user_fields[] = {
+    FIELD_AS(struct user_setting, register_enabled, "RegisterEnabled"),
+    FIELD_AS(struct user_setting, password_login_enabled, "PasswordLoginEnabled", .def = "true"),
+    FIELD_AS(struct user_setting, quota_for_new_user, "QuotaForNewUser", .min = 0, .max = 1e15),
+    FIELD_AS(struct user_setting, max_user_tokens, "MaxUserTokens", .min = 1, .max = 1000000,
+             .def = "1000"),
+    FIELD_AS(struct user_setting, login_attempts, "LoginAttempts", .min = 1, .max = 10, .def = "5"),
+    FIELD_AS(struct user_setting, session_hours, "SessionHours", .min = 1, .max = 8760,
+             .def = "168"),
+    {0},
+};
+
+static const struct field site_fields[] = {
+    FIELD_AS(struct site_setting, system_name, "SystemName", .min = 1, .max = 64,
+             .def = "Token Factory"),
+    FIELD_AS(struct site_setting, logo, "Logo", .max = 1024),
+    FIELD_AS(struct site_setting, footer, "Footer", .max = 8192),
+    FIELD_AS(struct site_setting, notice, "Notice", .max = 1 << 16),
+    FIELD_AS(struct site_setting, server_address, "ServerAddress", .max = 512),
+    FIELD_AS(struct site_setting, log_retention_days, "LogRetentionDays", .min = 0, .max = 36500),
+    {0},
+};
+
+// A map's values must all be numbers that price arithmetic can hold.
+static struct err *check_numbers(struct arena *a, const char *key, yyjson_val *map)
+{
+    size_t i, max;
+    yyjson_val *name, *value;
+    yyjson_obj_foreach(map, i, max, name, value)
+    {
+        double v = yyjson_get_num(value);
+        if (!yyjson_is_num(value) || !(v >= 0 && v <= SETTING_RATIO_MAX))
+            return err_new(a, &err_field_invalid, "%s: %s", key, yyjson_get_str(name));
+    }
+    return json_no_duplicates(a, map);
+}
+
+static struct err *check_map(struct arena *a, const char *key, const char *text, int levels)
+{
+    yyjson_val *root, *name, *value;
+    size_t i, max;
+    TRY(json_read(a, str_of(text), &root));
+    if (levels == 1)
+        return check_numbers(a, key, root);
+    yyjson_obj_foreach(root, i, max, name, value)
+    {
+        if (!yyjson_is_obj(value))
+            return err_new(a, &err_field_invalid, "%s: %s", key, yyjson_get_str(name));
+        TRY(check_numbers(a, key, value));
+    }
+    return NULL;
+}
+
+static struct err *check_ratio(struct arena *a, const struct settings *s)
+{
+    const struct {
+        const char *key, *text;
+        int levels;
+    } maps[] = {
+        {"ModelRatio", s->ratio.model_ratio, 1},
+        {"CompletionRatio", s->ratio.completion_ratio, 1},
+        {"ModelPrice", s->ratio.model_price, 1},
+        {"CacheRatio", s->ratio.cache_ratio, 1},
+        {"CreateCacheRatio", s->ratio.create_cache_ratio, 1},
+        {"CreateCache1hRatio", s->ratio.create_cache_1h_ratio, 1},
+        {"GroupRatio", s->ratio.group_ratio, 1},
+        {"GroupGroupRatio", s->ratio.group_group_ratio, 2},
+    };
+    for (size_t i = 0; i < sizeof(maps) / sizeof(*maps); i++) {
+        if (text_is_empty(maps[i].text))
+            return err_new(a, &err_field_invalid, "%s", maps[i].key);
+        TRY(check_map(a, maps[i].key, maps[i].text, maps[i].levels));
+    }
+    return text_is_empty(s->ratio.user_usable_groups)
+               ? err_new(a, &err_field_invalid, "UserUsableGroups")
+               : NULL;
+}
+
+static struct err *check_relay(struct arena *a, const struct settings *s)
+{
+    if (!status_list_valid(s->relay.retry_status_codes))
+        return err_new(a, &err_field_invalid, "AutomaticRetryStatusCodes");
+    if (!status_list_valid(s->relay.disable_status_codes))
+        return err_new(a, &err_field_invalid, "AutomaticDisableStatusCodes");
+    return NULL;
+}
+
+const struct setting_group setting_groups[] = {
+    {"ratio", ratio_fields, offsetof(struct settings, ratio), prices_default, check_ratio},
+    {"relay", relay_fields, offsetof(struct settings, relay), NULL, check_relay},
+    {"user", user_fields, offsetof(struct settings, user), NULL, NULL},
+    {"site", site_fields, offsetof(struct settings, site), NULL, NULL},
+    {0},
+};
