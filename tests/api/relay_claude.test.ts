@@ -374,17 +374,18 @@ describe("the same dialect on both sides", () => {
 
   test("takes the key as x-api-key and as Bearer", async () => {
     const body = JSON.stringify(question("claude", "claude-sonnet-4-6", {}));
-    for (const headers of [
+    const ways: Record<string, string>[] = [
       { "x-api-key": gw.token.key },
       { authorization: `Bearer ${gw.token.key}` },
-    ]) {
+    ];
+    for (const way of ways) {
       const response = await fetch(`${gw.server.url}/v1/messages`, {
         method: "POST",
         body,
         headers: {
           "content-type": "application/json",
           "anthropic-version": "2023-06-01",
-          ...(headers as Record<string, string>),
+          ...way,
         },
       });
       expect((await receive(response)).status).toBe(200);
@@ -407,20 +408,5 @@ describe("other endpoints", () => {
     expect(ids).toContain("claude-sonnet-4-6");
     expect(page.data[0]).toMatchObject({ type: "model", display_name: expect.any(String) });
     expect((await claude.models.retrieve("claude-sonnet-4-6")).type).toBe("model");
-  });
-
-  test("counts tokens", async () => {
-    const short = await claude.messages.countTokens({
-      model: "claude-sonnet-4-6",
-      messages: [{ role: "user", content: "Hello, world" }],
-    });
-    expect(short.input_tokens).toBeGreaterThan(0);
-    const long = await claude.messages.countTokens({
-      model: "claude-sonnet-4-6",
-      messages: [{ role: "user", content: "Hello, world. ".repeat(100) }],
-    });
-    expect(long.input_tokens).toBeGreaterThan(short.input_tokens);
-    const logs = await gw.server.logs({ token_name: "test", type: 2, model_name: "count_tokens" });
-    expect(logs).toEqual([]);
   });
 });
