@@ -10,7 +10,7 @@
 
 struct arena;
 
-// Once, before anything is sealed. At least 16 bytes.
+// Once, before anything is sealed or derived (the process ends otherwise). At least 16 bytes.
 void crypto_setup(struct str secret);
 
 const char *crypto_seal(struct arena *a, const char *purpose, const char *plain);
