@@ -71,12 +71,18 @@ check: setup-all
 	@tools/check_all
 
 fmt: setup-all
-	@find src tests -name '*.[ch]' -print0 2>/dev/null | xargs -0 -r clang-format-19 -i
+	@find src tests bench -name '*.[ch]' -print0 2>/dev/null | xargs -0 -r clang-format-19 -i
 	@node_modules/.bin/prettier --log-level warn --write .
 
 clean:
 	@if [ -d build ]; then find build -mindepth 1 -maxdepth 1 ! -name deps -exec rm -rf {} +; fi
 	@rm -f compile_commands.json
 
-bench fuzz web dist crash:
+# Everything that was put off is measured too: bench/README.md. QUICK=1 is for trying out.
+bench: build
+	@scripts/setup bench
+	@ninja --quiet -C build/release bench/bench-mock bench/bench-load | { grep -v 'no work to do' || true; }
+	@$(BUN) bench/run.ts
+
+fuzz web dist crash:
 	@echo "make $@: not built yet" >&2; exit 2

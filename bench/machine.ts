@@ -69,7 +69,8 @@ export function spentSince(before: Map<string, number>, pids: number[]): Spent {
 /** Resident memory in KiB. */
 export function rss(pids: number[]): number {
   let sum = 0;
-  for (const pid of pids) sum += Number(/VmRSS:\s+(\d+)/.exec(read(`/proc/${pid}/status`))?.[1] ?? 0);
+  for (const pid of pids)
+    sum += Number(/VmRSS:\s+(\d+)/.exec(read(`/proc/${pid}/status`))?.[1] ?? 0);
   return sum;
 }
 

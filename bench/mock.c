@@ -198,8 +198,9 @@ static bool put_stats(struct conn *c)
 
 static bool refuse(struct conn *c, const char *why)
 {
-    static const char reply[] = "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
-                                "content-length: 36\r\n\r\n{\"error\":{\"message\":\"mock refuses\"}}";
+    static const char reply[] =
+        "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
+        "content-length: 36\r\n\r\n{\"error\":{\"message\":\"mock refuses\"}}";
     mock.refused++;
     mock.why = why;
     c->counted = false;

@@ -13,7 +13,7 @@ export const LOAD_CORE = process.env["LOAD_CORE"] ?? "1";
 const MOCK_KEY = "mock-upstream-key";
 const ROOT_ACCESS_TOKEN = "benchaccesstoken0123456789abcdef0";
 const MODELS = ["json", "burst", "paced", "hold"].map((name) => `bench-${name}`);
-const AMPLE = 1_000_000_000_000_000;
+const AMPLE = 500_000_000_000_000;
 
 const running = new Set<Subprocess>();
 process.once("exit", () => running.forEach((child) => child.kill("SIGKILL")));
@@ -95,7 +95,8 @@ async function makeCertificates(): Promise<void> {
     ),
   );
   await run(
-    "openssl x509 -req -in mock.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 3650".split(" ")
+    "openssl x509 -req -in mock.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 3650"
+      .split(" ")
       .concat("-extfile san.txt -out mock.pem".split(" ")),
   );
 }
@@ -147,7 +148,10 @@ export async function startNginx(mock: Mock): Promise<Subject> {
   };
   const template = readFileSync(join(import.meta.dir, "nginx.conf"), "utf8");
   const file = join(folder, "nginx.conf");
-  writeFileSync(file, template.replace(/@(\w+)@/g, (_, name: string) => values[name] ?? ""));
+  writeFileSync(
+    file,
+    template.replace(/@(\w+)@/g, (_, name: string) => values[name] ?? ""),
+  );
   const nginx = Bun.which("nginx", { PATH: `${process.env["PATH"]}:/usr/sbin` });
   if (!nginx) throw new Error("nginx is not installed: run scripts/setup bench");
   const child = start(GATEWAY_CORE, [nginx, "-p", folder, "-c", file, "-e", `${folder}/error.log`]);
@@ -155,7 +159,16 @@ export async function startNginx(mock: Mock): Promise<Subject> {
   const pids = () => tree(child.pid);
   const memoryPids = () => pids().slice(1);
   const stopIt = () => stop(child);
-  return { name: "nginx", port, tlsPort, tlsModel: same, key: MOCK_KEY, pids, memoryPids, stop: stopIt };
+  return {
+    name: "nginx",
+    port,
+    tlsPort,
+    tlsModel: same,
+    key: MOCK_KEY,
+    pids,
+    memoryPids,
+    stop: stopIt,
+  };
 }
 
 // --- the gateway ----------------------------------------------------------------------------
@@ -167,7 +180,7 @@ class Management {
     const response = await fetch(this.url + path, {
       method,
       headers: {
-        "authorization": `Bearer ${ROOT_ACCESS_TOKEN}`,
+        authorization: `Bearer ${ROOT_ACCESS_TOKEN}`,
         "content-type": "application/json",
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
