@@ -73,6 +73,9 @@ static void server_free(struct http_server *s)
     while (s->arena_count)
         arena_free(s->arenas[--s->arena_count]);
     buf_free(&s->cork);
+    buf_free(&s->plain);
+    buf_free(&s->joined);
+    buf_free(&s->sealed);
     void (*on_closed)(void *) = s->on_closed;
     void *arg = s->closed_arg;
     free(s);
@@ -237,6 +240,9 @@ struct err *http_server_new(struct arena *a, struct loop *loop, const char *host
                               .handlers = *handlers,
                               .limits = limits ? *limits : http_default_limits,
                               .cork = BUF(SIZE_MAX),
+                              .plain = BUF(SIZE_MAX),
+                              .joined = BUF(SIZE_MAX),
+                              .sealed = BUF(SIZE_MAX),
                               .handles = 3};
     unsigned char tail[6];
     rand_bytes(tail, sizeof(tail));
