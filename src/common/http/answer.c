@@ -171,6 +171,8 @@ static void gather(struct conn *c, uv_buf_t *pieces, int count, bool now)
     size_t total = s->cork.n;
     for (int i = 1; i < count; i++)
         total += pieces[i].len;
+    if (total == 0)
+        return;
     if (now || answer_queued(c) || total > CORK_BYTES) {
         s->corked = NULL;
         pieces[0] = bytes_at(s->cork.p, s->cork.n); // the first is the cork's place

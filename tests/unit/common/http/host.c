@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -90,6 +91,7 @@ static void on_finish(struct exchange *x)
 void host_open(struct host *h, const struct http_limits *limits)
 {
     static const struct http_handlers handlers = {on_head, on_request, on_reject, on_finish};
+    signal(SIGPIPE, SIG_IGN); // as main() does
     *h = (struct host){.arena = arena_new(), .loop = loop_new(0)};
     h->loop->tenant = h;
     assert_null(http_server_new(h->arena, h->loop, "127.0.0.1", 0, &handlers, limits, &h->server));

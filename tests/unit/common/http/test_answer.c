@@ -100,6 +100,9 @@ static void answers_without_body(void **state)
     struct exchange *x = host_hold(&p, "HEAD /hold HTTP/1.1\r\n" HOST "\r\n");
     exchange_head(x, 200, NULL, 0, -1);
     host_write(x, "dropped");
+    host_run(&h, 2);
+    host_write(x, "dropped");
+    host_write(x, "dropped");
     exchange_end(x);
     visitor_expect(&p, "200\n");
     exchange_reply(host_hold(&p, GET("/hold")), 204, NULL, NULL, 0, STR(""));
