@@ -11,6 +11,6 @@ enum change_kind {
 };
 
 // What a kind does here; the owner of the memory says so once, at start. Called on the publisher's
-// thread: must not block.
+// thread, a worker, after its commit.
 void change_listen(enum change_kind kind, void (*listener)(int64_t id));
 void change_publish(enum change_kind kind, int64_t id);

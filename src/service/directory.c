@@ -111,7 +111,7 @@ static void fill(struct caller *c, const struct token *t, const struct user *u)
     c->limited = !t->unlimited_quota;
     c->models_limited = t->model_limits_enabled;
     c->models = list_of(a, t->model_limits);
-    if (cidr_parse(a, t->allow_ips, &c->addresses))
+    if (ip_list_parse(a, t->allow_ips, &c->addresses))
         c->token_status = STATUS_OFF; // a list that cannot be read must not admit everybody
     c->user_account = account_hold(ACCOUNT_USER, u->id);
     c->token_account = c->limited ? account_hold(ACCOUNT_TOKEN, t->id) : NULL;

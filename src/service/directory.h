@@ -9,7 +9,7 @@
 
 #include "common/db/db.h"
 #include "common/hash.h"
-#include "service/cidr.h"
+#include "service/client_ip.h"
 #include "service/ledger.h"
 
 struct caller {
@@ -23,7 +23,7 @@ struct caller {
     bool limited;             // the token has a quota of its own
     bool models_limited;
     const char **models;      // NULL-terminated
-    struct cidr_list addresses; // empty: any
+    struct ip_list addresses; // empty: any
     struct account *user_account, *token_account; // token_account NULL unless limited
 
     // the directory's own

@@ -15,10 +15,10 @@ struct call;
 struct client;
 struct loop;
 
-struct call_limits {
+struct call_limits {   // 0 = as in call_default_limits
     int connect_ms;    // names, TCP, proxy, TLS
     int first_byte_ms; // from the request's last byte to the status line
-    int idle_ms;       // between two pieces of the answer
+    int idle_ms;       // between two pieces of the answer, or of the request as it is taken
     size_t head_bytes; // of the answer's status line and headers
 };
 extern const struct call_limits call_default_limits;
@@ -32,11 +32,13 @@ struct call {
     struct arena *arena; // answers' headers and errors go here; outlives the call
     const char *method;
     struct url url;
-    struct str headers;  // "Name: value\r\n" lines; Host, Content-Length, Connection are ours
+    struct str headers; // "Name: value\r\n" lines; Host, Content-Length, Connection are ours and
+                        // refused (err_channel_misconfigured), as is what is no such line
     struct str body[CALL_PIECES]; // pieces, sent in order; they stay valid until on_done
     size_t pieces;
-    const char *proxy; // NULL or "", "http://[user:pass@]host:port", "socks5://[user:pass@]host:port"
-    bool guarded;      // user-supplied URL: the address connected to must be public (egress.h)
+    const char
+        *proxy;   // NULL or "", "http://[user:pass@]host:port", "socks5://[user:pass@]host:port"
+    bool guarded; // user-supplied URL: the address connected to must be public (egress.h)
     struct call_limits limits;
 
     void *owner;
@@ -45,7 +47,8 @@ struct call {
     // Some of the body, decoded (chunked; gzip, deflate, br, zstd). Valid during the callback.
     void (*on_body)(struct call *c, struct str bytes);
     // Exactly once, unless cancelled. NULL: the answer is complete. err_upstream_unreachable,
-    // _timeout, _truncated (the answer broke off), _failed (not HTTP), address_forbidden.
+    // _timeout, _truncated (the answer broke off), _failed (not HTTP), address_forbidden,
+    // channel_misconfigured (header, URL or proxy that cannot be used).
     void (*on_done)(struct call *c, struct err *e);
 
     int status;
@@ -56,17 +59,18 @@ struct call {
     int64_t first_ms; // ... when the first byte of the answer came
 
     struct client_conn *conn; // the client's own from here on
-    struct call *next;
-    bool retried, paused, done;
+    struct call *next;        // among those with something due soon
+    struct err *failed;       // what on_done will soon be told
+    bool soon, accepts, retried, paused, done;
 };
 
 struct client *client_new(struct loop *loop);
 // Cancels nothing by itself: all calls must be done. on_closed follows when every socket is closed.
 void client_close(struct client *c, void (*on_closed)(void *), void *arg);
-int client_idle(const struct client *c);  // kept connections, for metrics
+int client_idle(const struct client *c); // kept connections, for metrics
 int client_active(const struct client *c);
 
 void call_start(struct call *c);
-void call_pause(struct call *c);  // no more on_body until call_resume: the socket is not read
+void call_pause(struct call *c); // no callback until call_resume: the socket is not read
 void call_resume(struct call *c);
 void call_cancel(struct call *c); // closes the connection now; no callback follows

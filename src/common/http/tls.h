@@ -23,9 +23,12 @@ void tls_free(struct tls *t);
 enum tls_state { TLS_WANTS_MORE, TLS_READY, TLS_CLOSED, TLS_FAILED };
 
 // Feeds bytes received; plain bytes are appended to `plain`, bytes to be sent to `out` (both may
-// stay empty). TLS_READY once the handshake is done.
+// stay empty). TLS_READY once the handshake is done; a client begins it by feeding nothing. After
+// TLS_CLOSED (the peer said so) and TLS_FAILED, `plain` and `out` may still have got something: an
+// alert that tells the peer why is worth sending.
 enum tls_state tls_receive(struct tls *t, struct str bytes, struct buf *plain, struct buf *out);
-// Encrypts; what is to be sent is appended to `out`.
+// Encrypts, once TLS_READY was seen; what is to be sent is appended to `out`.
 enum tls_state tls_send(struct tls *t, struct str plain, struct buf *out);
 void tls_shut(struct tls *t, struct buf *out); // close_notify
 const char *tls_why(const struct tls *t);      // after TLS_FAILED: for the log
+bool tls_resumed(const struct tls *t);         // did the handshake use a remembered session?
