@@ -81,6 +81,9 @@ extern const struct http_limits http_default_limits;
 struct err *http_server_new(struct arena *a, struct loop *loop, const char *host, int port,
                             const struct http_handlers *handlers, const struct http_limits *limits,
                             struct http_server **out);
+// Is nobody listening there? Our own loops share a port, so they would not notice another program
+// that shares it too. err_internal with the reason.
+struct err *http_port_free(struct arena *a, const char *host, int port);
 int http_server_port(const struct http_server *s);
 int http_server_connections(const struct http_server *s);
 
