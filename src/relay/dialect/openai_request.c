@@ -512,6 +512,8 @@ static void write_effort(struct writing *w)
         json_str(&w->j, "type", on ? "enabled" : "disabled");
         json_end(&w->j);
     }
+    if (w->own && !yyjson_obj_get(w->in->body, "reasoning_effort"))
+        return; // said in another way, which rides along
     if (e == EFFORT_UNSAID || (e == EFFORT_NONE && has(w, THINKING_SWITCH)))
         return;
     if (has(w, NO_EFFORT) || (has(w, OPENAI_RULES) && !w->family->reasons)) {
