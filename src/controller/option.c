@@ -58,7 +58,7 @@ static struct err *note(struct http *x, const char *key)
 
 struct err *api_option_set(struct http *x)
 {
-    const char *key = json_text_at(x->body, "key"), *value;
+    const char *key = json_text_at(x->body, "key"), *value = NULL;
     if (text_is_empty(key))
         return err_new(x->arena, &err_field_missing, "key");
     TRY(read_value(x, &value));

@@ -35,7 +35,8 @@ static const struct {
 struct metric_cell {
     alignas(CACHE_LINE) _Atomic int64_t value; // a histogram's sum, in ms
     _Atomic int64_t buckets[BUCKETS + 1];      // the last one has no end
-    const char *labels;                        // `a="x",b="y"`
+    const char *values[LABELS];
+    const char *labels; // `a="x",b="y"`
     enum metric_type type;
     struct metric_cell *next;
 };
@@ -54,34 +55,44 @@ static void put_value(struct buf *out, const char *value)
     }
 }
 
-// The values as label text; what is missing is empty, and `instead` stands for all if given.
-static void put_labels(struct buf *out, const char *names, const char *const *values,
-                       const char *instead)
+static void put_labels(struct buf *out, const char *names, const char *const *values)
 {
     struct str rest = str_of(names), name;
     for (int i = 0; str_next(&rest, ',', &name); i++) {
         buf_printf(out, "%s%.*s=\"", i ? "," : "", STR_ARGS(name));
-        put_value(out, instead ? instead : values[i]);
+        put_value(out, values[i]);
         buf_puts(out, "\"");
     }
 }
 
-static struct metric_cell *find(enum metric family, const char *labels)
+static bool same_values(const char *const *a, const char *const *b)
+{
+    for (int i = 0; i < LABELS; i++)
+        if (strcmp(a[i], b[i]) != 0)
+            return false;
+    return true;
+}
+
+static struct metric_cell *find(enum metric family, const char *const *values)
 {
     struct metric_cell *c = atomic_load_explicit(&cells[family], memory_order_acquire);
-    while (c && strcmp(c->labels, labels))
+    while (c && !same_values(c->values, values))
         c = c->next;
     return c;
 }
 
 // Under the lock.
-static struct metric_cell *add(enum metric family, const char *labels)
+static struct metric_cell *add(enum metric family, const char *const *values)
 {
+    BUF_HERE(labels, 8192);
     struct metric_cell *c = aligned_alloc(CACHE_LINE, sizeof(*c));
     if (!c)
         abort();
     memset(c, 0, sizeof(*c));
-    c->labels = mem_strdup(labels);
+    for (int i = 0; i < LABELS; i++)
+        c->values[i] = mem_strdup(values[i]);
+    put_labels(&labels, families[family].labels, values);
+    c->labels = mem_strdup(labels.p);
     c->type = families[family].type;
     c->next = atomic_load(&cells[family]);
     counts[family]++;
@@ -89,17 +100,15 @@ static struct metric_cell *add(enum metric family, const char *labels)
     return c;
 }
 
-static struct metric_cell *intern(enum metric family, const char *labels, const char *others)
+static struct metric_cell *intern(enum metric family, const char *const *values)
 {
-    struct metric_cell *c = find(family, labels);
-    if (c)
-        return c;
+    static const char *const others[LABELS] = {"other", "other", "other", "other"};
     pthread_mutex_lock(&growing);
     if (counts[family] >= CELLS_MAX)
-        labels = others;
-    c = find(family, labels);
+        values = others;
+    struct metric_cell *c = find(family, values);
     if (!c)
-        c = add(family, labels);
+        c = add(family, values);
     pthread_mutex_unlock(&growing);
     return c;
 }
@@ -107,17 +116,14 @@ static struct metric_cell *intern(enum metric family, const char *labels, const 
 struct metric_cell *metric_cell(enum metric family, ...)
 {
     const char *values[LABELS] = {"", "", "", ""}, *value;
-    BUF_HERE(labels, 4096);
-    BUF_HERE(others, 4096);
     va_list args;
     va_start(args, family);
     for (int i = 0; (value = va_arg(args, const char *)); i++)
         if (i < LABELS)
             values[i] = value;
     va_end(args);
-    put_labels(&labels, families[family].labels, values, NULL);
-    put_labels(&others, families[family].labels, values, "other");
-    return intern(family, labels.overflow ? others.p : labels.p, others.p);
+    struct metric_cell *c = find(family, values);
+    return c ? c : intern(family, values);
 }
 
 void metric_add(struct metric_cell *cell, int64_t n)
