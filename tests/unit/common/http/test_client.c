@@ -518,7 +518,7 @@ static void serve_stale(struct peer_conn *c)
             if (!strcmp(how, "partial"))
                 peer_says(c, "HTTP/1.1 2");
             if (!strcmp(how, "reset"))
-                peer_reset(c);
+                wire_reset(c);
             return;
         }
         peer_says(c, OK_HEAD "Content-Length: 2\r\n\r\nhi");
