@@ -53,8 +53,8 @@ static struct tls_context *server_context(const struct authority *a, const char 
     return c;
 }
 
-static struct pair pair_new(struct tls_context *client, struct tls_context *server, const char *host,
-                            const char *key)
+static struct pair pair_new(struct tls_context *client, struct tls_context *server,
+                            const char *host, const char *key)
 {
     struct pair p = {0};
     p.client.tls = tls_new(client, host, key);
@@ -108,7 +108,8 @@ static void test_memory_both_ways(void **state)
         char text[40000];
         for (size_t at = 0; at < sizeof(text); at++)
             text[at] = (char)(at * 31 + at / 251);
-        assert_int_equal(tls_send(p.client.tls, (struct str){text, sizeof(text)}, &p.client.out), TLS_READY);
+        assert_int_equal(tls_send(p.client.tls, (struct str){text, sizeof(text)}, &p.client.out),
+                         TLS_READY);
         assert_int_equal(tls_send(p.server.tls, STR("short"), &p.server.out), TLS_READY);
         pump(&p, steps[i]);
         assert_int_equal(p.server.plain.n, sizeof(text));
@@ -148,8 +149,8 @@ static void test_memory_verification(void **state)
     };
     struct tls_context *client = tls_client_context();
     for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
-        struct tls_context *server = server_context(ways[i].stranger ? &stranger : &ca, ways[i].names,
-                                                    ways[i].from, ways[i].until);
+        struct tls_context *server = server_context(ways[i].stranger ? &stranger : &ca,
+                                                    ways[i].names, ways[i].from, ways[i].until);
         struct pair p = pair_new(client, server, ways[i].host, "one key for all");
         pump(&p, 1 << 20);
         assert_int_equal(p.client.state, *ways[i].why ? TLS_FAILED : TLS_READY);
@@ -168,7 +169,8 @@ static void test_memory_resumption(void **state)
     (void)state;
     struct tls_context *client = tls_client_context();
     struct tls_context *server = server_context(&ca, "DNS:a.test", -60, 3600);
-    static const char *const keys[] = {"a.test:443", "a.test:443", "a.test:8443", "a.test:443", NULL};
+    static const char *const keys[] = {"a.test:443", "a.test:443", "a.test:8443", "a.test:443",
+                                       NULL};
     static const bool resumed[] = {false, true, false, true, false};
     for (size_t i = 0; i < 5; i++) {
         struct pair p = pair_new(client, server, "a.test", keys[i]);
@@ -228,7 +230,8 @@ static void test_server_files(void **state)
     ARENA(a);
     struct tls_context *c, *fine = server_context(&ca, "DNS:a.test", -60, 60);
     tls_context_free(fine);
-    assert_string_equal(tls_server_context(a, "/nonexistent", key_file, &c)->kind->code, "internal");
+    assert_string_equal(tls_server_context(a, "/nonexistent", key_file, &c)->kind->code,
+                        "internal");
     assert_null(c);
     assert_string_equal(tls_server_context(a, cert_file, "/dev/null", &c)->kind->code, "internal");
     FILE *f = fopen(key_file, "we"); // another key
@@ -276,7 +279,8 @@ static void test_https_kept(void **state)
     char alpn[100] = "";
     SSL_CTX *tls = authority_issue(&ca, "DNS:localhost,IP:127.0.0.1", -60, 3600);
     SSL_CTX_set_alpn_select_cb(tls, on_alpn, alpn);
-    struct peer *p = peer_start("127.0.0.1", serve_text, OK_HEAD "Content-Length: 2\r\n\r\nhi", tls);
+    struct peer *p =
+        peer_start("127.0.0.1", serve_text, OK_HEAD "Content-Length: 2\r\n\r\nhi", tls);
     for (int i = 0; i < 3; i++) {
         struct got *g = https(*state, "localhost", p->port);
         assert_string_equal(got_why(g), "");
@@ -299,8 +303,9 @@ static void test_https_resumed(void **state)
     for (int v = 0; v < 2; v++) {
         SSL_CTX *tls = authority_issue(&ca, "DNS:localhost", -60, 3600);
         SSL_CTX_set_max_proto_version(tls, versions[v]);
-        struct peer *p = peer_start("127.0.0.1", serve_text,
-                                    OK_HEAD "Connection: close\r\nContent-Length: 2\r\n\r\nhi", tls);
+        struct peer *p =
+            peer_start("127.0.0.1", serve_text,
+                       OK_HEAD "Connection: close\r\nContent-Length: 2\r\n\r\nhi", tls);
         for (int i = 0; i < 3; i++) {
             struct got *g = https(*state, "localhost", p->port);
             assert_string_equal(got_why(g), "");
@@ -329,14 +334,15 @@ static void test_https_refused(void **state)
         {"DNS:localhost", "localhost", "TLS: ", -60, 60, false, TLS1_1_VERSION},
     };
     for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
-        SSL_CTX *tls = authority_issue(ways[i].stranger ? &stranger : &ca, ways[i].names, ways[i].from,
-                                       ways[i].until);
+        SSL_CTX *tls = authority_issue(ways[i].stranger ? &stranger : &ca, ways[i].names,
+                                       ways[i].from, ways[i].until);
         if (ways[i].version) {
             SSL_CTX_set_min_proto_version(tls, ways[i].version);
             SSL_CTX_set_max_proto_version(tls, ways[i].version);
             SSL_CTX_set_security_level(tls, 0);
         }
-        struct peer *p = peer_start("127.0.0.1", serve_text, OK_HEAD "Content-Length: 0\r\n\r\n", tls);
+        struct peer *p =
+            peer_start("127.0.0.1", serve_text, OK_HEAD "Content-Length: 0\r\n\r\n", tls);
         struct got *g = https(*state, ways[i].host, p->port);
         assert_string_equal(got_why(g), "upstream_unreachable");
         if (!strstr(g->err->detail, ways[i].detail))
