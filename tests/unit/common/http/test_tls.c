@@ -134,6 +134,7 @@ static void test_memory_verification(void **state)
         const char *why; // "" for a success
     } ways[] = {
         {"DNS:a.test", "a.test", -60, 60, false, ""},
+        {"DNS:a.test", "a.test.", -60, 60, false, ""},
         {"DNS:*.a.test", "b.a.test", -60, 60, false, ""},
         {"DNS:a.test", "b.test", -60, 60, false, "hostname mismatch"},
         {"DNS:*.test.", "a.b.test", -60, 60, false, "hostname mismatch"},
@@ -410,6 +411,39 @@ static void test_https_until_close(void **state)
     }
 }
 
+static _Atomic bool may_close;
+
+// Says goodbye in TLS but leaves the socket open.
+static void serve_goodbye(struct peer_conn *c)
+{
+    char request[4096];
+    peer_request(c, request, sizeof(request));
+    peer_says(c, OK_HEAD "Content-Length: 2\r\n\r\nhi");
+    SSL_shutdown(c->ssl);
+    while (!may_close)
+        nanosleep(&(struct timespec){0, 1000000}, NULL);
+}
+
+static void test_https_goodbye_while_paused(void **state)
+{
+    struct caller *c = *state;
+    SSL_CTX *tls = authority_issue(&ca, "DNS:localhost", -60, 3600);
+    struct peer *p = peer_start("127.0.0.1", serve_goodbye, NULL, tls);
+    struct got *g = got_new(c, "GET", "https://localhost:%d/", p->port);
+    may_close = false;
+    g->at_head = pause_it;
+    got_start(g);
+    caller_rest(c, 100);
+    call_resume(&g->call);
+    got_wait(g);
+    assert_string_equal(got_why(g), "");
+    assert_int_equal(client_idle(c->client), 0); // nothing can be sent on it any more
+    may_close = true;
+    got_free(g);
+    peer_stop(p);
+    SSL_CTX_free(tls);
+}
+
 static void serve_large(struct peer_conn *c)
 {
     enum { SIZE = 5 * 1024 * 1024 };
@@ -492,6 +526,7 @@ int main(void)
         TEST(test_https_refused),
         TEST(test_https_to_plain),
         TEST(test_https_until_close),
+        TEST(test_https_goodbye_while_paused),
         TEST(test_https_large),
         TEST(test_https_stale),
     };
