@@ -12,6 +12,11 @@ import {
 } from "./support.ts";
 
 const ROUTES = "src/router/routes.def";
+const FORMS: Record<string, string> = {
+  ROUTE: "who, handler",
+  PLAIN: "lane, handler",
+  RELAY: "speaks, mode",
+};
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "ANY"];
 
 function definitions(): Map<string, string> {
@@ -23,7 +28,7 @@ function definitions(): Map<string, string> {
 
 if (!exists(ROUTES)) nothingYet(ROUTES);
 const defined = definitions();
-const rows = macroRows(read(ROUTES), "ROUTE", "RELAY");
+const rows = macroRows(read(ROUTES), "ROUTE", "PLAIN", "RELAY");
 const seen = new Map<string, number>();
 const routed = new Set<string>();
 if (rows.length === 0) problem(ROUTES, 0, "has no row");
@@ -42,10 +47,11 @@ for (const { name, args, line } of rows) {
     problem(
       ROUTES,
       line,
-      `${name}(method, path, ${name === "ROUTE" ? "who, handler" : "speaks, mode"}) is incomplete`,
+      `${name}(method, path, ${FORMS[name]}) is incomplete`,
     );
-  else if (name === "ROUTE") {
-    if (!/^\w[\w |()]*$/.test(third)) problem(ROUTES, line, `"${third}" does not say who may call`);
+  else if (name !== "RELAY") {
+    if (name === "ROUTE" && !/^\w[\w |()]*$/.test(third))
+      problem(ROUTES, line, `"${third}" does not say who may call`);
     if (!defined.has(fourth)) problem(ROUTES, line, `there is no function ${fourth}`);
     routed.add(fourth);
   }

@@ -15,6 +15,7 @@ enum { NONCE = 12, TAG = 16, KEY_SIZE = 32 };
 static const char prefix[] = "tf1.";
 
 static unsigned char master[KEY_SIZE], sealing[KEY_SIZE];
+static bool ready; // without crypto_setup the keys would be zeros, and nobody would notice
 
 static void hkdf(struct str secret, const char *use, unsigned char out[KEY_SIZE])
 {
@@ -35,16 +36,21 @@ static void hkdf(struct str secret, const char *use, unsigned char out[KEY_SIZE]
 void crypto_setup(struct str secret)
 {
     hkdf(secret, "token factory", master);
+    ready = true;
     crypto_derive("sealing", sealing);
 }
 
 void crypto_derive(const char *use, unsigned char out[32])
 {
+    if (!ready)
+        abort();
     hkdf((struct str){(const char *)master, KEY_SIZE}, use, out);
 }
 
 const char *crypto_seal(struct arena *a, const char *purpose, const char *plain)
 {
+    if (!ready)
+        abort();
     if (text_is_empty(plain))
         return "";
     size_t n = strlen(plain);
@@ -68,17 +74,19 @@ static bool open_bytes(const char *purpose, struct str in, char *plain)
     size_t n = in.n - NONCE - TAG;
     int len = 0;
     EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
-    bool fine = c && EVP_DecryptInit_ex(c, EVP_aes_256_gcm(), NULL, sealing, (const void *)in.p) &&
-                EVP_DecryptUpdate(c, NULL, &len, (const void *)purpose, (int)strlen(purpose)) &&
-                EVP_DecryptUpdate(c, (unsigned char *)plain, &len, (const void *)(in.p + NONCE), (int)n) &&
-                EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_SET_TAG, TAG, (void *)(in.p + NONCE + n)) &&
-                EVP_DecryptFinal_ex(c, (unsigned char *)plain + n, &len) > 0;
+    bool fine =
+        c && EVP_DecryptInit_ex(c, EVP_aes_256_gcm(), NULL, sealing, (const void *)in.p) &&
+        EVP_DecryptUpdate(c, NULL, &len, (const void *)purpose, (int)strlen(purpose)) &&
+        EVP_DecryptUpdate(c, (unsigned char *)plain, &len, (const void *)(in.p + NONCE), (int)n) &&
+        EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_SET_TAG, TAG, (void *)(in.p + NONCE + n)) &&
+        EVP_DecryptFinal_ex(c, (unsigned char *)plain + n, &len) > 0;
     EVP_CIPHER_CTX_free(c);
     plain[n] = '\0';
     return fine;
 }
 
-struct err *crypto_open(struct arena *a, const char *purpose, const char *sealed, const char **plain)
+struct err *crypto_open(struct arena *a, const char *purpose, const char *sealed,
+                        const char **plain)
 {
     *plain = "";
     if (text_is_empty(sealed))
@@ -147,7 +155,7 @@ struct str base64_bytes(struct arena *a, struct str text)
     while (text.n && text.p[text.n - 1] == '=')
         text.n--;
     for (size_t i = 0; i < text.n; i++) {
-        if (text.p[i] == '\n' || text.p[i] == '\r' || text.p[i] == ' ')
+        if (strchr(" \t\r\n", text.p[i]) && text.p[i])
             continue;
         int six = six_bits(text.p[i]);
         if (six < 0)
@@ -159,5 +167,5 @@ struct str base64_bytes(struct arena *a, struct str text)
             out[n++] = (char)(v >> bits);
         }
     }
-    return (struct str){out, n};
+    return bits < 6 ? (struct str){out, n} : (struct str){0}; // a lone character says nothing
 }

@@ -42,9 +42,12 @@ struct err *env_load(struct arena *a, const char *path)
     if (!f)
         return NULL;
     struct err *e = NULL;
-    char line[8192];
-    for (int number = 1; !e && fgets(line, sizeof(line), f); number++)
-        e = take_line(a, path, number, str_of(line));
+    char *line = NULL;
+    size_t size = 0;
+    ssize_t n;
+    for (int number = 1; !e && (n = getline(&line, &size, f)) >= 0; number++)
+        e = take_line(a, path, number, (struct str){line, (size_t)n});
+    free(line);
     fclose(f);
     return e;
 }

@@ -66,7 +66,9 @@ struct err *field_check(struct arena *a, const struct field *f, struct field_val
         return invalid(a, f);
     if (f->min == 0 && f->max == 0)
         return NULL;
-    double n = f->type == FIELD_TEXT ? (double)strlen(v.s) : f->type == FIELD_REAL ? v.r : (double)v.i;
+    double n = f->type == FIELD_TEXT   ? (double)str_of(v.s).n
+               : f->type == FIELD_REAL ? v.r
+                                       : (double)v.i;
     return n >= f->min && n <= f->max ? NULL : invalid(a, f);
 }
 
@@ -82,10 +84,12 @@ static bool parse_real(const char *text, double *out)
     char *end = NULL;
     errno = 0;
     *out = strtod(text, &end);
-    return end != text && *end == '\0' && errno == 0;
+    bool plain = text[strspn(text, "+-0123456789.eE")] == '\0'; // no blanks, hex, inf, nan
+    return plain && end != text && *end == '\0' && errno == 0;
 }
 
-struct err *field_parse(struct arena *a, const struct field *f, const char *text, struct field_value *v)
+struct err *field_parse(struct arena *a, const struct field *f, const char *text,
+                        struct field_value *v)
 {
     *v = (struct field_value){.type = f->type};
     bool fine = true;
@@ -149,7 +153,8 @@ static bool read_number(const struct field *f, yyjson_val *in, struct field_valu
     return yyjson_is_int(in);
 }
 
-static bool read_value(struct arena *a, const struct field *f, yyjson_val *in, struct field_value *v)
+static bool read_value(struct arena *a, const struct field *f, yyjson_val *in,
+                       struct field_value *v)
 {
     *v = (struct field_value){.type = f->type};
     switch (f->type) {
@@ -165,25 +170,29 @@ static bool read_value(struct arena *a, const struct field *f, yyjson_val *in, s
     }
 }
 
+static struct err *take_member(struct arena *a, const struct field *f, yyjson_val *member,
+                               void *row)
+{
+    bool required = f->flags & REQUIRED;
+    if (!member && required)
+        return err_new(a, &err_field_missing, "%s", f->name);
+    if (!member || (yyjson_is_null(member) && !required))
+        return NULL;
+    struct field_value v;
+    if (!read_value(a, f, member, &v))
+        return invalid(a, f);
+    TRY(field_check(a, f, v));
+    field_set(f, row, v);
+    return NULL;
+}
+
 struct err *fields_from_json(struct arena *a, const struct field *fields, yyjson_val *in, void *row)
 {
     if (!yyjson_is_obj(in))
         return err_new(a, &err_body_invalid, "not a JSON object");
     TRY(json_no_duplicates(a, in));
-    for (const struct field *f = fields; f->name; f++) {
-        if (f->flags & (KEY | READONLY))
-            continue;
-        yyjson_val *member = yyjson_obj_get(in, f->name);
-        if (!member || (yyjson_is_null(member) && !(f->flags & REQUIRED))) {
-            if (f->flags & REQUIRED)
-                return err_new(a, &err_field_missing, "%s", f->name);
-            continue;
-        }
-        struct field_value v;
-        if (!read_value(a, f, member, &v))
-            return invalid(a, f);
-        TRY(field_check(a, f, v));
-        field_set(f, row, v);
-    }
+    for (const struct field *f = fields; f->name; f++)
+        if (!(f->flags & (KEY | READONLY)))
+            TRY(take_member(a, f, yyjson_obj_get(in, f->name), row));
     return NULL;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/arena.h"
+#include "common/hash.h"
 
 // What follows the backslash for a byte that must be escaped; 'u' means \u00xx, 0 needs nothing.
 static const char escapes[256] = {
@@ -196,7 +197,7 @@ static bool too_deep(struct str s)
 }
 
 static struct err *read_with(struct arena *a, struct str s, yyjson_read_flag flags,
-                             yyjson_val **root)
+                             yyjson_val **root, const char **pool)
 {
     *root = NULL;
     if (too_deep(s))
@@ -205,22 +206,31 @@ static struct err *read_with(struct arena *a, struct str s, yyjson_read_flag fla
     yyjson_read_err why = {0};
     yyjson_doc *doc = yyjson_read_opts((char *)s.p, s.n, flags, &alc, &why);
     if (!doc)
-        return err_new(a, &err_json_invalid, "%s at byte %zu", why.msg ? why.msg : "empty", why.pos);
+        return err_new(a, &err_json_invalid, "%s at byte %zu", why.msg ? why.msg : "empty",
+                       why.pos);
     *root = yyjson_doc_get_root(doc);
+    *pool = doc->str_pool;
     return NULL;
 }
 
 struct err *json_read(struct arena *a, struct str text, yyjson_val **root)
 {
-    return read_with(a, text, YYJSON_READ_NOFLAG, root);
+    const char *pool;
+    return read_with(a, text, YYJSON_READ_NOFLAG, root, &pool);
+}
+
+struct err *json_read_pooled(struct arena *a, struct str text, yyjson_val **root, const char **pool)
+{
+    return read_with(a, text, YYJSON_READ_NOFLAG, root, pool);
 }
 
 struct err *json_read_in_place(struct arena *a, char *bytes, size_t n, yyjson_val **root)
 {
-    return read_with(a, (struct str){bytes, n}, YYJSON_READ_INSITU, root);
+    const char *pool;
+    return read_with(a, (struct str){bytes, n}, YYJSON_READ_INSITU, root, &pool);
 }
 
-// Quadratic on small objects, where it is fastest; larger ones go through a table of hashes.
+// Through a table of keyed hashes: the names come from strangers, who must not choose collisions.
 struct err *json_no_duplicates(struct arena *a, yyjson_val *object)
 {
     if (!yyjson_is_obj(object))
@@ -234,10 +244,8 @@ struct err *json_no_duplicates(struct arena *a, yyjson_val *object)
     yyjson_obj_foreach(object, i, max, key, value)
     {
         const char *text = yyjson_get_str(key);
-        size_t n = yyjson_get_len(key), at = 5381;
-        for (size_t k = 0; k < n; k++)
-            at = at * 33 + (unsigned char)text[k];
-        for (at &= slots - 1; seen[at]; at = (at + 1) & (slots - 1))
+        size_t n = yyjson_get_len(key), at = hash_table(text, n) & (slots - 1);
+        for (; seen[at]; at = (at + 1) & (slots - 1))
             if (yyjson_equals_strn(seen[at], text, n))
                 return err_new(a, &err_json_duplicate_key, "%.64s", text);
         seen[at] = key;

@@ -101,7 +101,10 @@ void deadline_set(struct loop *l, struct deadline *d, int64_t in_ms)
         uv_timer_start(&l->tick, on_tick, WHEEL_TICK_MS, WHEEL_TICK_MS);
     }
     l->waiting++;
-    ring_add(slot_of(l, d->at_ms / WHEEL_TICK_MS + 1), d);
+    int64_t tick = d->at_ms / WHEEL_TICK_MS + 1;
+    if (tick <= l->wheel_at) // a slot already visited would come round only a whole turn later
+        tick = l->wheel_at + 1;
+    ring_add(slot_of(l, tick), d);
 }
 
 void deadline_clear(struct loop *l, struct deadline *d)

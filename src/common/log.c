@@ -39,8 +39,8 @@ bool log_enabled(enum log_level level)
 
 static bool is_key_char(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '_' || c == '.' || c == '+' || c == '/' || c == '=';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.' || c == '+' || c == '/' || c == '=';
 }
 
 // Blots out what follows the marker, in place.
@@ -65,6 +65,19 @@ static void stamp(char *out, size_t n)
     gmtime_r(&now.tv_sec, &utc);
     size_t used = strftime(out, n, "%Y-%m-%dT%H:%M:%S", &utc);
     snprintf(out + used, n - used, ".%03ldZ", now.tv_nsec / 1000000);
+}
+
+// Bytes that are not UTF-8 (a stranger's header, a character cut in two) would break JSON lines.
+static void repair(char *text)
+{
+    size_t n = strlen(text), cut = n;
+    while (cut && n - cut < 3 && (text[cut - 1] & 0xc0) == 0x80)
+        cut--;
+    if (cut && !utf8_valid((struct str){text + cut - 1, n - cut + 1}))
+        text[cut - 1] = '\0';
+    for (char *c = text; !utf8_valid(str_of(text)) && *c; c++)
+        if (*c & 0x80)
+            *c = '?';
 }
 
 static void put_line(struct buf *line, enum log_level level, const char *request_id, char *text)
@@ -101,6 +114,7 @@ void log_write(enum log_level level, const char *request_id, const char *fmt, ..
     va_start(args, fmt);
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
+    repair(text);
     mask_after(text, "sk-");
     mask_after(text, "bearer ");
     mask_after(text, "key=");

@@ -2,6 +2,7 @@
 
 #include "common/rand.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -10,6 +11,8 @@ void rand_bytes(void *out, size_t n)
     unsigned char *p = out;
     while (n) {
         ssize_t got = getrandom(p, n, 0);
+        if (got < 0 && errno == EINTR)
+            continue;
         if (got < 0)
             abort(); // no entropy, no secrets: better down than guessable
         p += got;

@@ -22,19 +22,19 @@ bool str_is(struct str a, const char *b)
 
 bool str_is_nocase(struct str a, const char *b)
 {
-    return a.n == strlen(b) && !strncasecmp(a.p, b, a.n);
+    return a.n == strlen(b) && (a.n == 0 || !strncasecmp(a.p, b, a.n));
 }
 
 bool str_starts(struct str s, const char *prefix)
 {
     size_t n = strlen(prefix);
-    return s.n >= n && !memcmp(s.p, prefix, n);
+    return s.n >= n && (n == 0 || !memcmp(s.p, prefix, n));
 }
 
 struct str str_skip(struct str s, size_t n)
 {
     size_t by = n < s.n ? n : s.n;
-    return (struct str){s.p + by, s.n - by};
+    return (struct str){by ? s.p + by : s.p, s.n - by};
 }
 
 static bool is_blank(char c)
@@ -99,10 +99,11 @@ bool text_is_empty(const char *s)
 
 bool list_has(const char *list, const char *item)
 {
-    struct str rest = str_of(list), piece;
-    while (str_next(&rest, ',', &piece))
-        if (str_is(str_trim(piece), item))
-            return true;
+    struct str rest = str_of(list), line, piece;
+    while (str_next(&rest, '\n', &line))
+        while (str_next(&line, ',', &piece))
+            if (str_is(str_trim(piece), item))
+                return true;
     return false;
 }
 

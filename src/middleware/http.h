@@ -8,10 +8,13 @@
 #include "common/db/db.h"
 #include "common/http/server.h"
 #include "i18n/i18n.h"
+#include "model/session.h"
 #include "model/user.h"
+#include "service/change.h"
+#include "service/ledger.h"
 #include "setting/setting.h"
 
-enum { HTTP_PARAMS = 3, HTTP_HEADERS = 8, PAGE_SIZE = 20, PAGE_SIZE_MAX = 100 };
+enum { HTTP_PARAMS = 3, HTTP_HEADERS = 12, HTTP_CHANGES = 4 };
 
 struct http_param {
     struct str name, value;
@@ -21,17 +24,24 @@ struct http {
     struct exchange *exchange; // what came; only read here
     struct arena *arena;       // of this request
     struct db_pool *pool;
-    struct db *db; // leased for the whole request
+    struct db *db; // leased for the request, but for the waits below
     int role;      // that the route asks for
     enum language language;
     const char *ip; // of the client
     bool https;
 
-    struct user *user;   // who asks; id 0 = nobody
-    const char *session; // digest of the session, "" when it came with an access token
-    yyjson_val *body;    // NULL if there is none
+    struct user *user;       // who asks; id 0 = nobody
+    struct session *session; // by which; id 0 = none (nobody, or an access token)
+    yyjson_val *body;        // NULL if there is none
     struct http_param params[HTTP_PARAMS];
     size_t param_count;
+
+    // To be published when the connection has been given back, if all went well.
+    struct http_change {
+        enum change_kind kind;
+        int64_t id;
+    } changes[HTTP_CHANGES];
+    size_t change_count;
 
     // The answer.
     int status;
@@ -45,6 +55,9 @@ struct http {
 
 // The body's members into the row, as the fields allow; err_body_invalid without an object.
 struct err *http_body(struct http *x, const struct field *fields, void *row);
+// The same into a row that exists: what is absent stays, so nothing is required.
+struct err *http_patch(struct http *x, const struct field *fields, void *row);
+struct err *http_body_id(struct http *x, int64_t *id);   // the member "id"
 bool http_has(const struct http *x, const char *member); // is it in the body, and not null?
 
 struct err *http_param_int(struct http *x, const char *name, int64_t *out); // err_not_found
@@ -61,9 +74,9 @@ struct err *http_ok(struct http *x); // data null
 // data = the row; SECRET members stay, ADMIN members are for those of ROLE_ADMIN and up.
 struct err *http_reply(struct http *x, const struct table *t, const void *row);
 
-// data = whatever is written between the two. http_data opens, http_done closes.
+// Anything else: http_data opens the envelope, http_done closes whatever is open.
 //     struct json j = http_data(x);
-//     json_str(&j, NULL, "anything");
+//     json_str(&j, "data", "anything");
 //     return http_done(x, &j);
 struct json http_data(struct http *x);
 struct err *http_done(struct http *x, struct json *j);
@@ -73,25 +86,18 @@ void http_header_add(struct http *x, const char *name, const char *value);
 void http_fail(struct http *x, const struct err *e); // the failure envelope
 enum audience http_audience(const struct http *x);
 
-// --- lists ---------------------------------------------------------------------------
-
-// Conditions of a list, grown by hand and from the query.
-struct http_list {
-    const struct table *table;
-    struct buf where; // SQL
-    struct field_value params[48];
-    size_t count;
-    const char *order; // "[id] DESC"
-    int64_t page, size, total;
-    struct rows rows;
-};
-
-struct err *http_list_begin(struct http *x, const struct table *t, struct http_list *out);
-void http_list_and(struct http_list *l, const char *sql, struct field_value v);
-// Runs it: total and the rows of the page.
-struct err *http_list_run(struct http *x, struct http_list *l);
-// {page, page_size, total, items}
-struct err *http_reply_page(struct http *x, const struct http_list *l);
+// --- what a handler may need ----------------------------------------------------------
 
 // The settings as they are stored now.
 struct err *http_settings(struct http *x, struct settings *out);
+
+// Whoever waits for something else (an upstream, the ledger, a slow hash) holds no connection
+// meanwhile: release, wait, take.
+void http_db_release(struct http *x);
+struct err *http_db_take(struct http *x);
+
+// Gives this node's lease of a balance back to SQL, before the balance is lowered.
+struct err *http_recall(struct http *x, enum account_kind kind, int64_t id);
+
+// Something that others keep in memory has changed: they hear of it before the answer leaves.
+void http_changed(struct http *x, enum change_kind kind, int64_t id);

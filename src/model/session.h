@@ -12,3 +12,9 @@ struct session {
 };
 
 extern const struct table session_table;
+
+struct err *session_by_digest(struct db *db, struct arena *a, const char *digest,
+                              struct session *out);
+struct err *session_revoke(struct db *db, struct arena *a, const char *digest);
+// Forgets what has expired or was revoked.
+struct err *session_purge(struct db *db, struct arena *a, int64_t now);

@@ -52,3 +52,17 @@ struct err *user_add_quota(struct db *db, struct arena *a, int64_t id, int64_t d
                 P(id), P(delta)));
     return changed ? NULL : err_new(a, &err_quota_insufficient, "user %lld", (long long)id);
 }
+
+struct err *user_by_access_token(struct db *db, struct arena *a, const char *digest,
+                                 struct user *out)
+{
+    return db_find(db, a, &user_table, out, "access_token_digest = ?", P(digest));
+}
+
+struct err *user_has_root(struct db *db, struct arena *a, bool *out)
+{
+    int64_t n = 0;
+    TRY(db_int(db, a, &n, "SELECT COUNT(*) FROM users WHERE role = ?", P(ROLE_ROOT)));
+    *out = n > 0;
+    return NULL;
+}

@@ -31,3 +31,7 @@ struct err *user_balance(struct db *db, struct arena *a, int64_t id, int64_t *ou
 
 // Adds (or, negative, takes) quota; err_quota_insufficient when that would go below zero.
 struct err *user_add_quota(struct db *db, struct arena *a, int64_t id, int64_t delta);
+
+struct err *user_by_access_token(struct db *db, struct arena *a, const char *digest,
+                                 struct user *out);
+struct err *user_has_root(struct db *db, struct arena *a, bool *out);

@@ -175,7 +175,8 @@ struct chat_usage {
     int64_t completion;                                 // all output, thinking too
     int64_t thinking;                                   // of it
     int64_t audio_in, audio_out, image_in;              // of prompt, of completion, of prompt
-    bool known;                                         // an upstream reported it
+    bool known;                                         // a provider reported it, the output too
+    bool prompt_known; // the input only, so far: Anthropic begins with it
 };
 
 enum chat_stop {
@@ -245,7 +246,7 @@ struct cutter {
     struct {        // the framing's own notes about that frame, counted from `at`
         size_t line, event, event_n, payload, payload_n;
         unsigned pieces; // payload lines
-        bool began, after_cr;
+        bool began, lines, after_cr;
     } seen;
 };
 
@@ -280,6 +281,7 @@ struct chat_reader { // upstream payloads -> events
     struct chat_sink sink;
     const struct chat_request *request; // what is being answered, to undo what write_request had to
     const struct chat_target *target;   // do (names, emulated formats); NULL when only metering
+    struct str id;                      // of the reply
     struct chat_usage usage;            // merged so far
     bool started, ended, failed;        // START, END, FAILED was sent
     struct chat_choice *choices;
@@ -291,11 +293,12 @@ struct chat_answer {
     struct str id, model;
     struct chat_usage usage;
     struct answer_choice *choices; // by number
+    size_t size;                   // bytes of text in it
 };
 struct answer_choice {
     struct answer_choice *next;
     int number;
-    struct answer_part *parts;
+    struct answer_part *parts, *last;
     bool stopped;
     enum chat_stop reason;
     struct str stop_text;
@@ -378,6 +381,7 @@ struct chat_error chat_error_of(const struct err *e, const char *message);
 
 // --- what dialects call ------------------------------------------------------------------
 
+struct err *chat_json(struct chat_reader *r, struct str text, yyjson_val **out); // into scratch
 struct err *chat_emit(struct chat_reader *r, struct chat_event ev);
 struct err *chat_start(struct chat_reader *r, struct str id,
                        struct str model);                           // once; then nothing
@@ -392,9 +396,14 @@ struct err *chat_signature(struct chat_reader *r, struct chat_choice *c, struct 
                            bool redacted);
 struct err *chat_call(struct chat_reader *r, struct chat_choice *c, struct str id, struct str name);
 struct err *chat_arguments(struct chat_reader *r, struct chat_choice *c, struct str json);
+struct err *chat_raw(struct chat_reader *r, struct chat_choice *c, struct str json);
 struct err *chat_close(struct chat_reader *r, struct chat_choice *c); // the open block, if any
 struct err *chat_stop(struct chat_reader *r, struct chat_choice *c, enum chat_stop why,
                       struct str text);
 struct err *chat_usage(struct chat_reader *r); // tells r->usage
 struct err *chat_failed(struct chat_reader *r, const struct chat_error *e);
 struct err *chat_end(struct chat_reader *r); // END, once
+
+// What a reply is called in the client's dialect: its own id under the dialect's prefix, or ours.
+const char *chat_reply_id(struct chat_writer *w, struct str id, const char *prefix);
+const char *chat_reply_model(struct chat_writer *w, struct str upstream);

@@ -10,6 +10,7 @@ struct probe {
     bool fine;
     int status; // HTTP; 0 = not reached
     int64_t ms;
+    const char *model;   // that was asked for
     const char *message; // what went wrong, without secrets
 };
 

@@ -83,7 +83,7 @@ void price_explain(struct json *j, const struct price *p, int64_t group_ratio,
     put_ratio(j, "model_ratio", p->model_ratio);
     put_ratio(j, "completion_ratio", p->completion_ratio);
     put_ratio(j, "cache_ratio", p->cache_ratio);
-    put_ratio(j, "cache_creation_ratio", p->create_ratio);
+    put_ratio(j, "cache_creation_ratio_5m", p->create_ratio);
     put_ratio(j, "cache_creation_ratio_1h", p->create_1h_ratio);
     json_int(j, "input_tokens", u->prompt);
     json_int(j, "cache_tokens", u->cache_read);
@@ -92,6 +92,6 @@ void price_explain(struct json *j, const struct price *p, int64_t group_ratio,
     json_int(j, "cache_creation_tokens_1h", u->cache_write_1h);
     json_str(j, "formula",
              "(input_tokens + cache_tokens * cache_ratio + cache_creation_tokens_5m *"
-             " cache_creation_ratio + cache_creation_tokens_1h * cache_creation_ratio_1h +"
+             " cache_creation_ratio_5m + cache_creation_tokens_1h * cache_creation_ratio_1h +"
              " completion_tokens * completion_ratio) * model_ratio * group_ratio");
 }

@@ -58,7 +58,7 @@ static struct err *read_column(struct running *r, struct arena *a, const struct 
     if (!r->db->driver->column(r->statement->handle, a, column, &v))
         return err_new(a, &err_db_failed, "%s.%s: a value of another type or out of range", t->name,
                        f->name);
-    if (f->flags & SEALED)
+    if (f->flags & SEALED && !text_is_empty(v.s))
         TRY(crypto_open(a, purpose(a, t, f), v.s, &v.s));
     field_set(f, row, v);
     return NULL;
@@ -166,30 +166,41 @@ struct err *db_int_(struct db *db, struct arena *a, int64_t *out, struct db_wher
 
 // --- changes --------------------------------------------------------------------
 
-// Runs to the end; *id, if asked for, is the new row's.
-static struct err *change(struct db *db, struct arena *a, struct sql_key key,
-                          const struct field_value *params, size_t count, int64_t *changed,
-                          int64_t *id)
+// Runs to the end. If the INSERT gives the new id as a row, *id is that.
+static struct err *finish(struct running *r, struct arena *a, int64_t *id)
+{
+    struct field_value v = {.type = FIELD_BIG};
+    for (bool more = true; more;) {
+        TRY(running_next(r, a, &more));
+        if (more && id && !r->db->driver->column(r->statement->handle, a, 0, &v))
+            return err_new(a, &err_db_failed, "no new id: %.500s", r->statement->sql);
+    }
+    if (id)
+        *id = r->db->driver->words.returning ? v.i : r->db->driver->last_id(r->db);
+    return NULL;
+}
+
+struct values {
+    const struct field_value *items;
+    size_t count;
+};
+
+// `changed` and `id` may be NULL.
+static struct err *change(struct db *db, struct arena *a, struct sql_key key, struct values v,
+                          int64_t *changed, int64_t *id)
 {
     RUNNING r = {.db = db};
-    struct field_value v = {.type = FIELD_BIG};
-    TRY(running_start(&r, a, key, params, count));
-    for (bool more = true; more;) {
-        TRY(running_next(&r, a, &more));
-        if (more && id && !db->driver->column(r.statement->handle, a, 0, &v))
-            return err_new(a, &err_db_failed, "no new id: %.500s", r.statement->sql);
-    }
+    TRY(running_start(&r, a, key, v.items, v.count));
+    TRY(finish(&r, a, id));
     if (changed)
         *changed = db->driver->changed(db, r.statement->handle);
-    if (id)
-        *id = db->driver->words.returning ? v.i : db->driver->last_id(db);
     return NULL;
 }
 
 struct err *db_exec_(struct db *db, struct arena *a, int64_t *changed, struct db_where w)
 {
     struct sql_key key = {SQL_AS_IS, 0, NULL, w.sql};
-    return change(db, a, key, w.params, w.count, changed, NULL);
+    return change(db, a, key, (struct values){w.params, w.count}, changed, NULL);
 }
 
 struct err *db_insert(struct db *db, struct arena *a, const struct table *t, void *row)
@@ -198,7 +209,7 @@ struct err *db_insert(struct db *db, struct arena *a, const struct table *t, voi
     size_t n = column_values(a, t, row, NULL, params);
     const struct field *key = table_key(t);
     struct field_value id = {.type = FIELD_BIG};
-    TRY(change(db, a, (struct sql_key){SQL_INSERT, 1, t, NULL}, params, n, NULL,
+    TRY(change(db, a, (struct sql_key){SQL_INSERT, 1, t, NULL}, (struct values){params, n}, NULL,
                key ? &id.i : NULL));
     if (key)
         field_set(key, row, id);
@@ -226,8 +237,8 @@ static struct err *insert_chunks(struct db *db, struct arena *a, const struct ta
         size_t n = 0;
         for (size_t i = 0; i < chunk; i++)
             n += column_values(a, t, rows + i * t->row_size, NULL, params + n);
-        TRY(change(db, a, (struct sql_key){SQL_INSERT, (int)chunk, t, NULL}, params, n, NULL,
-                   NULL));
+        TRY(change(db, a, (struct sql_key){SQL_INSERT, (int)chunk, t, NULL},
+                   (struct values){params, n}, NULL, NULL));
     }
     return NULL;
 }
@@ -255,7 +266,7 @@ static struct err *update(struct db *db, struct arena *a, const struct table *t,
     size_t n = column_values(a, t, row, statement.text, params);
     params[n] = field_get(key, row);
     int64_t changed = 0;
-    TRY(change(db, a, statement, params, n + 1, &changed, NULL));
+    TRY(change(db, a, statement, (struct values){params, n + 1}, &changed, NULL));
     return changed ? NULL : err_new(a, &err_not_found, "%s %lld", t->name, (long long)params[n].i);
 }
 
@@ -293,7 +304,8 @@ struct err *db_upsert(struct db *db, struct arena *a, const struct table *t, con
 {
     struct field_value *params = NEW_ARRAY(a, struct field_value, table_written(t));
     size_t n = column_values(a, t, row, NULL, params);
-    return change(db, a, (struct sql_key){SQL_UPSERT, 0, t, unique}, params, n, NULL, NULL);
+    return change(db, a, (struct sql_key){SQL_UPSERT, 0, t, unique}, (struct values){params, n},
+                  NULL, NULL);
 }
 
 // --- transactions -----------------------------------------------------------------

@@ -143,24 +143,36 @@ static struct err *run_missing(struct db *db, struct arena *a, const struct rows
     return NULL;
 }
 
+// What has been done to this database; a fresh one is marked first.
+static struct err *look_back(struct db *db, struct arena *a, const struct table *const *tables,
+                             const struct migration *migrations, struct rows *rows)
+{
+    TRY(schema_add_columns(db, a, &done_table));
+    TRY(schema_add_indexes(db, a, &done_table));
+    TRY(read_done(db, a, rows));
+    if (!find_done(rows, 0)) {
+        TRY(begin_fresh(db, a, tables, migrations));
+        TRY(read_done(db, a, rows));
+    }
+    return check_done(a, rows, migrations);
+}
+
+static struct err *each(struct db *db, struct arena *a, const struct table *const *tables,
+                        struct err *(*add)(struct db *, struct arena *, const struct table *))
+{
+    for (; *tables; tables++)
+        TRY(add(db, a, *tables));
+    return NULL;
+}
+
 static struct err *migrate(struct db *db, struct arena *a, const struct table *const *tables,
                            const struct migration *migrations)
 {
     struct rows rows;
-    TRY(schema_add_columns(db, a, &done_table));
-    TRY(schema_add_indexes(db, a, &done_table));
-    TRY(read_done(db, a, &rows));
-    if (!find_done(&rows, 0)) {
-        TRY(begin_fresh(db, a, tables, migrations));
-        TRY(read_done(db, a, &rows));
-    }
-    TRY(check_done(a, &rows, migrations));
-    for (const struct table *const *t = tables; *t; t++)
-        TRY(schema_add_columns(db, a, *t));
+    TRY(look_back(db, a, tables, migrations, &rows));
+    TRY(each(db, a, tables, schema_add_columns));
     TRY(run_missing(db, a, &rows, migrations));
-    for (const struct table *const *t = tables; *t; t++)
-        TRY(schema_add_indexes(db, a, *t));
-    return NULL;
+    return each(db, a, tables, schema_add_indexes);
 }
 
 struct err *db_migrate(struct db *db, struct arena *a, const struct table *const *tables,

@@ -163,6 +163,12 @@ static struct err *sqlite_prepare(struct db *db, struct arena *a, const char *sq
     return NULL;
 }
 
+static struct err *sqlite_command(struct db *db, struct arena *a, const char *sql)
+{
+    int rc = sqlite3_exec(handle_of(db), sql, NULL, NULL, NULL);
+    return rc == SQLITE_OK ? NULL : failed(handle_of(db), a);
+}
+
 static void sqlite_finish(struct db *db, void *handle)
 {
     (void)db;
@@ -232,9 +238,7 @@ static bool read_int(sqlite3_stmt *s, int column, struct field_value *v)
         break;
     default: return false;
     }
-    if (v->type == FIELD_BOOL)
-        return v->i == 0 || v->i == 1;
-    return v->type == FIELD_BIG || (v->i >= INT32_MIN && v->i <= INT32_MAX);
+    return v->type != FIELD_INT || (v->i >= INT32_MIN && v->i <= INT32_MAX);
 }
 
 static bool sqlite_column(void *handle, struct arena *a, int column, struct field_value *v)
@@ -294,6 +298,7 @@ const struct db_driver sqlite_driver = {
     .open = sqlite_open,
     .close = sqlite_close_link,
     .in_tx = sqlite_in_tx,
+    .command = sqlite_command,
     .prepare = sqlite_prepare,
     .finish = sqlite_finish,
     .run = sqlite_run,

@@ -164,7 +164,7 @@ void answer_reset(struct conn *c)
 void answer_continue(struct conn *c)
 {
     static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    uv_buf_t piece = uv_buf_init((char *)(uintptr_t)text, sizeof(text) - 1);
+    uv_buf_t piece = uv_buf_init((char *)text, sizeof(text) - 1);
     push(c, &piece, 1);
 }
 
@@ -280,7 +280,7 @@ struct parts {
 static void part(struct parts *p, struct str s)
 {
     if (s.n)
-        p->list[p->count++] = uv_buf_init((char *)(uintptr_t)s.p, (unsigned)s.n);
+        p->list[p->count++] = uv_buf_init((char *)s.p, (unsigned)s.n);
 }
 
 static void part_chunk_size(struct parts *p, size_t n)
@@ -401,7 +401,7 @@ void exchange_reply(struct exchange *x, int status, const char *content_type,
                     const struct http_header *extra, size_t count, struct str body)
 {
     struct http_header *all = arena_raw(x->arena, sizeof(*all) * (count + 3)), *to = all;
-    struct http_headers given = {(struct http_header *)(uintptr_t)extra, count};
+    struct http_headers given = {(struct http_header *)extra, count};
     BUF_HERE(compressed, SIZE_MAX);
     if (content_type)
         to = add(to, "Content-Type", content_type);

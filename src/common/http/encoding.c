@@ -59,7 +59,7 @@ static bool deflate_open(struct stage *s, unsigned char first)
 static enum step zlib_step(struct stage *s, struct str *in, char *out, size_t *got)
 {
     uInt n = in->n < STEP ? (uInt)in->n : STEP;
-    s->z.next_in = (Bytef *)(uintptr_t)in->p;
+    s->z.next_in = (Bytef *)in->p;
     s->z.avail_in = n;
     s->z.next_out = (Bytef *)out;
     s->z.avail_out = STEP;
@@ -182,21 +182,40 @@ struct err *decoder_new(struct arena *a, struct str content_encoding, size_t lim
     return NULL;
 }
 
-static bool stage_open(struct decoder *d, struct stage *s, unsigned char first)
+static struct err *broken(const struct decoder *d, const struct stage *s, const char *how)
+{
+    return err_new(d->arena, &err_body_invalid, "%s: %s", s->coding->name, how);
+}
+
+// Before the first byte, and between two members.
+static struct err *stage_open(struct decoder *d, struct stage *s, unsigned char first)
 {
     if (s->begun && !s->coding->members)
-        return false;
+        return broken(d, s, "something follows the end");
     bool fine = s->coding->open(s, first);
     if (!s->begun)
         arena_defer(d->arena, s->coding->close, s);
     s->begun = true;
     s->ended = false;
-    return fine;
+    return fine ? NULL : broken(d, s, "cannot be decoded now");
 }
 
-static struct err *broken(const struct decoder *d, const struct stage *s, const char *how)
+// One step's output, into `out`.
+static struct err *advance(struct decoder *d, struct stage *s, struct str *in, char *out,
+                           size_t *got)
 {
-    return err_new(d->arena, &err_body_invalid, "%s: %s", s->coding->name, how);
+    size_t before = in->n;
+    if (!s->begun || s->ended)
+        TRY(stage_open(d, s, (unsigned char)in->p[0]));
+    enum step step = s->coding->step(s, in, out, got);
+    bool stuck = step == STEP_ON && before && before == in->n && *got == 0;
+    if (step == STEP_BAD || stuck)
+        return broken(d, s, "not decodable");
+    s->ended = step == STEP_END;
+    if (*got > s->limit - s->produced)
+        return err_new(d->arena, &err_body_too_large, "more than %zu decoded bytes", s->limit);
+    s->produced += *got;
+    return NULL;
 }
 
 static struct err *feed(struct decoder *d, int at, struct str in, decoder_sink *sink, void *to)
@@ -205,20 +224,9 @@ static struct err *feed(struct decoder *d, int at, struct str in, decoder_sink *
         return sink(to, in);
     struct stage *s = &d->stages[at];
     char out[STEP];
-    size_t got = 0, before;
-    while (in.n || got == STEP) {
-        if ((!s->begun || s->ended) && in.n == 0)
-            return NULL;
-        if ((!s->begun || s->ended) && !stage_open(d, s, (unsigned char)in.p[0]))
-            return broken(d, s, "something follows the end");
-        before = in.n;
-        enum step step = s->coding->step(s, &in, out, &got);
-        if (step == STEP_BAD || (step == STEP_ON && before && before == in.n && got == 0))
-            return broken(d, s, "not decodable");
-        s->ended = step == STEP_END;
-        if (got > s->limit - s->produced)
-            return err_new(d->arena, &err_body_too_large, "more than %zu decoded bytes", s->limit);
-        s->produced += got;
+    size_t got = 0;
+    while (in.n || (got == STEP && !s->ended)) {
+        TRY(advance(d, s, &in, out, &got));
         if (got)
             TRY(feed(d, at + 1, (struct str){out, got}, sink, to));
     }
@@ -244,7 +252,7 @@ struct err *decoder_finish(const struct decoder *d)
 
 static bool gzip_whole(struct str text, char *out, size_t *n)
 {
-    z_stream z = {.next_in = (Bytef *)(uintptr_t)text.p,
+    z_stream z = {.next_in = (Bytef *)text.p,
                   .avail_in = (uInt)text.n,
                   .next_out = (Bytef *)out,
                   .avail_out = (uInt)*n};
@@ -294,7 +302,7 @@ bool encoding_compress(const char *coding, struct str text, struct buf *out)
     if (!room)
         return false;
     for (size_t i = 0; i < sizeof(encoders) / sizeof(*encoders); i++) {
-        if (strcmp(encoders[i].name, coding) || !encoders[i].whole(text, room, &n))
+        if (!text_eq(encoders[i].name, coding) || !encoders[i].whole(text, room, &n))
             continue;
         buf_grew(out, n);
         return true;

@@ -176,7 +176,7 @@ static bool take_scheme(struct str *rest, struct url *out)
 {
     for (size_t i = 0; i < sizeof(schemes) / sizeof(*schemes); i++) {
         size_t n = strlen(schemes[i].name);
-        if (rest->n < n + 3 || strncasecmp(rest->p, schemes[i].name, n) ||
+        if (rest->n < n + 3 || strncasecmp(rest->p, schemes[i].name, n) != 0 ||
             memcmp(rest->p + n, "://", 3) != 0)
             continue;
         out->scheme = schemes[i].name;

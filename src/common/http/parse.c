@@ -122,9 +122,9 @@ static int on_extension(llhttp_t *parser, const char *at, size_t n)
 static bool host_is_valid(struct str host)
 {
     for (size_t i = 0; i < host.n; i++)
-        if (!isalnum((unsigned char)host.p[i]) && !memchr("-._~:[]%", host.p[i], 8))
+        if (!isalnum((unsigned char)host.p[i]) && !strchr("-._~:[]%", host.p[i]))
             return false;
-    return true;
+    return true; // NUL cannot be among them: llhttp has seen to it
 }
 
 // Exactly one header of that name? *value is the first one's, .p NULL without any.
@@ -366,9 +366,11 @@ static struct err *syntax_error(struct conn *c, llhttp_errno_t rc)
     const char *at = llhttp_get_error_pos(&c->parser);
     if (rc == HPE_INVALID_METHOD && at && ((*at >= 'A' && *at <= 'Z') || *at == '-'))
         return err_new(c->x.arena, &err_method_not_allowed, "unknown method");
-    if (rc == HPE_INVALID_VERSION || rc == HPE_PAUSED_H2_UPGRADE)
+    const char *why = llhttp_get_error_reason(&c->parser);
+    bool version = rc == HPE_INVALID_VERSION && !strcmp(why, "Invalid HTTP version");
+    if (version || rc == HPE_PAUSED_H2_UPGRADE)
         return bad_as(c, 505, "HTTP version");
-    return bad(c, llhttp_get_error_reason(&c->parser));
+    return bad(c, why);
 }
 
 // One message, or what there is of it; returns the bytes it took.

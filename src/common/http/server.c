@@ -227,6 +227,7 @@ static struct err *open_listener(struct arena *a, struct http_server *s, const c
     return NULL;
 }
 
+// NOLINTNEXTLINE(readability-function-size): one argument more than we like
 struct err *http_server_new(struct arena *a, struct loop *loop, const char *host, int port,
                             const struct http_handlers *handlers, const struct http_limits *limits,
                             struct http_server **out)

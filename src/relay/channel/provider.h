@@ -57,6 +57,8 @@ int provider_types(void);                      // one more than the largest type
 // channel's base URL or key cannot be used.
 struct err *attempt_prepare(struct attempt *t);
 
+// The URL of `path` (which begins with "/") at this attempt's address, for fix_url hooks.
+struct err *attempt_url(struct attempt *t, const char *path);
 // One more header; err_channel_misconfigured if the value could end the line.
 struct err *attempt_header(struct attempt *t, const char *name, struct str value);
 // Appends `text` with everything but letters, digits and -_.~ percent-encoded.

@@ -474,14 +474,15 @@ static void content_decides(void **state)
 static void oldest_goes_first(void **state)
 {
     struct fixture *x = *state;
-    int64_t n;
+    int64_t n, misses = x->db->statements.misses;
     for (int i = 0; i < STATEMENTS_MAX + 50; i++) {
         assert_fine(db_int(x->db, x->a, &n, arena_printf(x->a, "SELECT %d", i)));
         assert_int_equal(n, i);
         assert_fine(db_int(x->db, x->a, &n, "SELECT -1")); // in use all the time
     }
     assert_int_equal(x->db->statements.count, STATEMENTS_MAX);
-    int64_t misses = x->db->statements.misses;
+    assert_int_equal(x->db->statements.misses - misses, STATEMENTS_MAX + 51);
+    misses = x->db->statements.misses;
     assert_fine(db_int(x->db, x->a, &n, "SELECT -1"));
     assert_fine(db_int(x->db, x->a, &n, arena_printf(x->a, "SELECT %d", STATEMENTS_MAX + 49)));
     assert_int_equal(x->db->statements.misses, misses);

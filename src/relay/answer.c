@@ -1,0 +1,362 @@
+// From an upstream's bytes to a client's: forwarded as they are where both speak the same dialect,
+// through events where they do not.
+
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/clock.h"
+#include "relay/state.h"
+#include "service/metrics.h"
+
+enum {
+    WHOLE_MOST = 64 << 20,  // of a complete answer
+    STREAM_MOST = 64 << 20, // of one frame of a stream
+    TEXT_MOST = 64 << 20,
+    KEPT_MOST = 1 << 20,    // forwarded bytes kept for counting before only their text is
+    TOKENS_AHEAD = 1024,    // covered by each extension of the reservation
+    FRAME_USUAL = 200,      // bytes of a frame that carries about one token
+};
+
+// --- what the events say --------------------------------------------------------------
+
+static void keep_text(struct relay *r, struct str text)
+{
+    buf_str(&r->text, text);
+}
+
+// Of a stream that only passes through, the text is gathered when it must be counted.
+static bool reads_all(const struct relay *r)
+{
+    return r->translated || !r->streaming;
+}
+
+static void take_error(struct relay *r, const struct chat_error *e)
+{
+    struct arena *a = r->arena;
+    r->upstream_error = (struct chat_error){e->status, {0}, {0}, {0}};
+    if (e->type.p)
+        r->upstream_error.type = str_of(arena_str(a, e->type));
+    if (e->code.p)
+        r->upstream_error.code = str_of(arena_str(a, e->code));
+    if (e->message.p)
+        r->upstream_error.message = str_of(arena_str(a, e->message));
+}
+
+static struct err *on_event(void *self, const struct chat_event *ev)
+{
+    struct relay *r = self;
+    switch (ev->type) {
+    case CHAT_BLOCK:
+    case CHAT_TEXT:
+    case CHAT_THINKING:
+    case CHAT_ARGS:
+        if (reads_all(r))
+            keep_text(r, ev->type == CHAT_BLOCK ? ev->name : ev->text);
+        break;
+    case CHAT_FAILED: take_error(r, &ev->error); break;
+    default: break;
+    }
+    return r->translated ? chat_write(&r->writer, ev) : NULL;
+}
+
+// --- beginning ------------------------------------------------------------------------
+
+void relay_answer_begin(struct relay *r)
+{
+    struct str type = http_header(&r->call->headers_in, "content-type");
+    const struct provider *p = r->attempt.provider;
+    r->streaming = r->head.stream && !str_starts(type, "application/json");
+    r->in.limit = r->streaming ? STREAM_MOST : WHOLE_MOST;
+    r->text.limit = TEXT_MOST;
+    r->cutter = (struct cutter){0};
+    r->reader = (struct chat_reader){
+        .dialect = p->dialect,
+        .arena = r->arena,
+        .scratch = r->scratch,
+        .sink = {on_event, r},
+    };
+    if (!r->translated)
+        return;
+    r->reader.request = &r->request;
+    r->reader.target = &r->target;
+    r->out.limit = WHOLE_MOST;
+    r->writer = (struct chat_writer){
+        .dialect = r->route->speaks,
+        .arena = r->arena,
+        .out = &r->out,
+        .request = &r->request,
+        .model = r->head.model,
+        .stream = r->head.stream,
+        .wants_usage = r->head.wants_usage,
+        .prompt_estimate = r->prompt_estimate,
+    };
+}
+
+void relay_answer_release(struct relay *r)
+{
+    buf_free(&r->in);
+    buf_free(&r->out);
+    buf_free(&r->text);
+    buf_free(&r->dropped);
+    buf_free(&r->attempt.headers);
+}
+
+// --- the client's side ------------------------------------------------------------------
+
+static size_t passed_on(const struct relay *r, struct http_header *to, size_t most)
+{
+    static const char *const names[] = {"x-ratelimit-", "anthropic-ratelimit-", "openai-processing-ms"};
+    size_t n = 0;
+    for (size_t i = 0; i < r->call->headers_in.count && n < most; i++) {
+        const struct http_header *h = &r->call->headers_in.items[i];
+        for (size_t k = 0; k < sizeof(names) / sizeof(*names); k++) {
+            if (h->name.n >= strlen(names[k]) && !strncasecmp(h->name.p, names[k], strlen(names[k]))) {
+                to[n++] = *h;
+                break;
+            }
+        }
+    }
+    return n;
+}
+
+static void give_head(struct relay *r, int64_t length)
+{
+    struct http_header headers[24];
+    struct str type = http_header(&r->call->headers_in, "content-type");
+    size_t n = 0;
+    if (r->translated || !type.n)
+        type = str_of(r->head.stream ? r->route->speaks->stream_type : "application/json");
+    headers[n++] = (struct http_header){STR("Content-Type"), type};
+    if (r->head.stream) {
+        headers[n++] = (struct http_header){STR("Cache-Control"), STR("no-cache")};
+        headers[n++] = (struct http_header){STR("X-Accel-Buffering"), STR("no")};
+    }
+    if (r->dropped.n)
+        headers[n++] = (struct http_header){STR("x-token-factory-dropped"), buf_view(&r->dropped)};
+    n += passed_on(r, headers + n, 16);
+    exchange_head(r->x, 200, headers, n, length);
+    r->first_ms = clock_steady_ms();
+}
+
+static void write_out(struct relay *r, struct str bytes)
+{
+    if (!bytes.n || r->gone)
+        return;
+    if (!r->x->head_given)
+        give_head(r, r->streaming || (r->translated && r->head.stream) ? -1 : (int64_t)bytes.n);
+    r->answered = true;
+    exchange_write(r->x, &bytes, 1);
+}
+
+// Forwarded bytes are kept for counting, but not for ever.
+static void forget_passed(struct relay *r);
+
+void relay_answer_flush(struct relay *r)
+{
+    if (r->translated) {
+        write_out(r, buf_view(&r->out));
+        buf_clear(&r->out);
+        return;
+    }
+    size_t to = r->streaming ? r->cutter.at : r->in.n;
+    write_out(r, (struct str){r->in.p + r->written, to - r->written});
+    r->written = to;
+    if (r->written > KEPT_MOST)
+        forget_passed(r);
+}
+
+void relay_answer_finish(struct relay *r)
+{
+    relay_answer_flush(r);
+    if (!r->x->head_given)
+        give_head(r, 0);
+}
+
+// --- the text of frames that only passed through ------------------------------------------
+
+static struct err *on_passed_event(void *self, const struct chat_event *ev)
+{
+    struct relay *r = self;
+    if (ev->type == CHAT_TEXT || ev->type == CHAT_THINKING || ev->type == CHAT_ARGS)
+        keep_text(r, ev->text);
+    if (ev->type == CHAT_BLOCK)
+        keep_text(r, ev->name);
+    return NULL;
+}
+
+// Reads the whole frames that were only forwarded, for their text.
+void relay_answer_gather(struct relay *r)
+{
+    if (reads_all(r))
+        return;
+    struct cutter c = {0};
+    struct frame f;
+    if (!r->gatherer.dialect)
+        r->gatherer = (struct chat_reader){.dialect = r->reader.dialect, .arena = r->arena,
+                                           .scratch = r->scratch, .sink = {on_passed_event, r}};
+    arena_reset(r->joined);
+    while (r->attempt.provider->framing->next(&c, (struct str){r->in.p, r->cutter.at}, false,
+                                              r->joined, &f)) {
+        if (f.payload.p && chat_read_frame(&r->gatherer, &f))
+            break; // not for the books: what it said so far counts
+    }
+}
+
+static void forget_passed(struct relay *r)
+{
+    relay_answer_gather(r);
+    buf_drop(&r->in, r->written);
+    r->cutter.at -= r->written;
+    r->cutter.scanned -= r->written;
+    r->written = 0;
+}
+
+// --- feeding ------------------------------------------------------------------------------
+
+static bool has_sign(const struct dialect *d, const struct frame *f)
+{
+    for (const char *const *sign = d->signs; *sign; sign++)
+        if (memmem(f->raw.p, f->raw.n, *sign, strlen(*sign)))
+            return true;
+    return false;
+}
+
+// OpenAI's last chunk when usage is asked for: no choices, only the sum.
+static bool is_usage_only(struct relay *r, const struct frame *f)
+{
+    yyjson_val *root = NULL;
+    if (!memmem(f->payload.p, f->payload.n, "\"usage\"", 7) || json_read(r->scratch, f->payload, &root))
+        return false;
+    yyjson_val *choices = yyjson_obj_get(root, "choices");
+    return yyjson_is_arr(choices) && yyjson_arr_size(choices) == 0 &&
+           yyjson_is_obj(yyjson_obj_get(root, "usage"));
+}
+
+// Takes the frame out of what will be forwarded.
+static void hide(struct relay *r, const struct frame *f)
+{
+    size_t from = (size_t)(f->raw.p - r->in.p), n = f->raw.n;
+    memmove(r->in.p + from, r->in.p + from + n, r->in.n - from - n + 1);
+    r->in.n -= n;
+    r->cutter.at -= n;
+    r->cutter.scanned -= n;
+}
+
+static struct err *take_frame(struct relay *r, const struct frame *f)
+{
+    if (!f->payload.p)
+        return NULL; // a comment: forwarded, or dropped in translation
+    r->spoken = true;
+    r->frames++;
+    if (r->translated || has_sign(r->reader.dialect, f))
+        TRY(chat_read_frame(&r->reader, f));
+    if (!r->translated && r->hide_usage && is_usage_only(r, f))
+        hide(r, f);
+    return NULL;
+}
+
+static struct err *feed_frames(struct relay *r, bool last)
+{
+    struct frame f;
+    arena_reset(r->joined);
+    while (!r->reader.ended && !r->reader.failed &&
+           r->attempt.provider->framing->next(&r->cutter, buf_view(&r->in), last, r->joined, &f))
+        TRY(take_frame(r, &f));
+    if (r->reader.failed)
+        return err_new(r->arena, &err_upstream_failed, "error in the stream: %.*s",
+                       (int)(r->upstream_error.message.n < 300 ? r->upstream_error.message.n : 300),
+                       r->upstream_error.message.p ? r->upstream_error.message.p : "");
+    if (last && !r->reader.ended) {
+        TRY(chat_read_end(&r->reader));
+        if (!r->reader.ended)
+            return err_new(r->arena, &err_upstream_truncated, "the stream ended before its end");
+    }
+    if (r->translated) { // what was read is not needed again
+        buf_drop(&r->in, r->cutter.at);
+        r->cutter.scanned -= r->cutter.at;
+        r->cutter.at = 0;
+    }
+    return NULL;
+}
+
+static void usage_of_openai(struct relay *r, yyjson_val *root)
+{
+    yyjson_val *u = yyjson_obj_get(root, "usage");
+    if (!yyjson_is_obj(u))
+        return;
+    yyjson_val *details = yyjson_obj_get(u, "prompt_tokens_details");
+    int64_t prompt = json_int_at(u, "prompt_tokens", 0), cached = json_int_at(details, "cached_tokens", 0);
+    r->reader.usage = (struct chat_usage){
+        .prompt = prompt > cached ? prompt - cached : 0,
+        .cache_read = cached < prompt ? cached : prompt,
+        .completion = json_int_at(u, "completion_tokens", 0),
+        .known = true,
+    };
+}
+
+// Embeddings and the like: JSON, with or without an OpenAI usage object.
+static struct err *read_other(struct relay *r)
+{
+    yyjson_val *root;
+    if (json_read(r->scratch, buf_view(&r->in), &root) || !yyjson_is_obj(root))
+        return err_new(r->arena, &err_upstream_failed, "the answer is not JSON");
+    if (yyjson_is_obj(yyjson_obj_get(root, "error")))
+        return err_new(r->arena, &err_upstream_failed, "error in a 200");
+    usage_of_openai(r, root);
+    yyjson_val *choice;
+    size_t i, max;
+    yyjson_arr_foreach(yyjson_obj_get(root, "choices"), i, max, choice)
+        keep_text(r, json_str_at(choice, "text"));
+    r->reader.ended = true;
+    return NULL;
+}
+
+static struct err *feed_whole(struct relay *r)
+{
+    arena_reset(r->scratch);
+    if (r->route->mode != MODE_CHAT)
+        return read_other(r);
+    TRY(chat_read_whole(&r->reader, buf_view(&r->in)));
+    if (r->reader.failed)
+        return err_new(r->arena, &err_upstream_failed, "error in the answer");
+    return NULL;
+}
+
+// Text tokens so far, roughly: a frame each, and what makes frames longer than usual.
+static int64_t tokens_seen(const struct relay *r)
+{
+    int64_t long_bytes = r->received - r->frames * FRAME_USUAL;
+    return r->frames + (long_bytes > 0 ? long_bytes / 4 : 0);
+}
+
+static int64_t ahead_quota(struct relay *r)
+{
+    struct price_usage u = {.completion = TOKENS_AHEAD};
+    int64_t quota = 0;
+    return r->price->per_call || price_quota(r->arena, r->price, r->group_ratio, &u, &quota) ? 0 : quota;
+}
+
+static struct err *keep_covered(struct relay *r)
+{
+    int64_t seen = tokens_seen(r);
+    if (seen < r->covered)
+        return NULL;
+    int64_t quota = ahead_quota(r);
+    r->covered = seen + TOKENS_AHEAD;
+    if (!quota || relay_cover(r, quota))
+        return NULL;
+    r->quota_wanted = quota; // a worker looks into the balance; meanwhile nothing more is read
+    return NULL;
+}
+
+struct err *relay_answer_feed(struct relay *r, struct str bytes, bool last)
+{
+    buf_str(&r->in, bytes);
+    r->received += (int64_t)bytes.n;
+    if (r->in.overflow)
+        return err_new(r->arena, &err_upstream_too_large, "an answer of more than %zu bytes", r->in.limit);
+    if (!r->streaming)
+        return last ? feed_whole(r) : NULL;
+    TRY(feed_frames(r, last));
+    return keep_covered(r);
+}

@@ -1,0 +1,138 @@
+// Preparing one try at one channel: its address and its headers.
+
+#include "relay/channel/provider.h"
+
+#include <string.h>
+
+#include "common/arena.h"
+
+// --- headers --------------------------------------------------------------------
+
+struct err *attempt_header(struct attempt *t, const char *name, struct str value)
+{
+    for (size_t i = 0; i < value.n; i++) {
+        unsigned char c = (unsigned char)value.p[i];
+        if (c == 0x7f || (c < ' ' && c != '\t'))
+            return err_new(t->arena, &err_channel_misconfigured, "header %s", name);
+    }
+    buf_puts(&t->headers, name);
+    buf_puts(&t->headers, ": ");
+    buf_str(&t->headers, value);
+    buf_puts(&t->headers, "\r\n");
+    return NULL;
+}
+
+static struct err *add_headers(struct attempt *t)
+{
+    for (const struct provider_header *h = t->provider->headers; h && h->name; h++) {
+        struct str value = t->caller_header ? t->caller_header(t, h->name) : (struct str){0};
+        if (!value.n && h->fallback)
+            value = str_of(h->fallback);
+        if (value.n)
+            TRY(attempt_header(t, h->name, value));
+    }
+    return NULL;
+}
+
+// --- addresses ------------------------------------------------------------------
+
+static bool is_unreserved(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c && strchr("-_.~", c));
+}
+
+void attempt_escape(struct buf *out, const char *text)
+{
+    for (const char *c = text ? text : ""; *c; c++) {
+        if (is_unreserved(*c))
+            buf_add(out, c, 1);
+        else
+            buf_printf(out, "%%%02X", (unsigned char)*c);
+    }
+}
+
+static bool is_version(struct str segment)
+{
+    return segment.n > 1 && segment.p[0] == 'v' && segment.p[1] >= '0' && segment.p[1] <= '9';
+}
+
+static struct str last_segment(struct str *path)
+{
+    size_t n = path->n;
+    while (n && path->p[n - 1] != '/')
+        n--;
+    struct str segment = str_skip(*path, n);
+    path->n = n ? n - 1 : 0;
+    return segment;
+}
+
+// "/v1", "/api/paas/v4", "/v1beta/openai": the address already says which version.
+static bool has_version(struct str base)
+{
+    struct str last = last_segment(&base);
+    return is_version(last) || (str_is(last, "openai") && is_version(last_segment(&base)));
+}
+
+static struct err *check_base(struct attempt *t, struct str base)
+{
+    bool known = str_starts(base, "http://") || str_starts(base, "https://");
+    for (size_t i = 0; known && i < base.n; i++)
+        known = (unsigned char)base.p[i] > ' ' && base.p[i] != 0x7f && base.p[i] != '#';
+    return known ? NULL : err_new(t->arena, &err_channel_misconfigured, "base URL");
+}
+
+static struct str without_slashes(struct str s)
+{
+    while (s.n && s.p[s.n - 1] == '/')
+        s.n--;
+    return s;
+}
+
+struct err *attempt_url(struct attempt *t, const char *path)
+{
+    const char *given = text_is_empty(t->base_url) ? t->provider->base_url : t->base_url;
+    struct str base = str_trim(str_of(given)), query = {0}, tail = str_of(path);
+    TRY(check_base(t, base));
+    const char *mark = memchr(base.p, '?', base.n);
+    if (mark) {
+        query = str_skip(base, (size_t)(mark - base.p) + 1);
+        base.n = (size_t)(mark - base.p);
+    }
+    base = without_slashes(base);
+    if (has_version(base) && str_starts(tail, "/v1/"))
+        tail = str_skip(tail, 3);
+    const char *join = memchr(tail.p, '?', tail.n) ? "&" : "?";
+    t->url = arena_printf(t->arena, "%.*s%.*s%s%.*s", STR_ARGS(base), STR_ARGS(tail),
+                          query.n ? join : "", STR_ARGS(query));
+    return NULL;
+}
+
+// Puts the model and `other` where the path has their names in braces.
+static const char *filled(struct attempt *t, const char *path)
+{
+    BUF_HERE(out, 16384);
+    while (*path) {
+        if (!strncmp(path, "{model}", 7)) {
+            attempt_escape(&out, t->model);
+            path += 7;
+        } else if (!strncmp(path, "{other}", 7)) {
+            attempt_escape(&out, t->other);
+            path += 7;
+        } else {
+            buf_add(&out, path++, 1);
+        }
+    }
+    return arena_str(t->arena, buf_view(&out));
+}
+
+struct err *attempt_prepare(struct attempt *t)
+{
+    const struct provider *p = t->provider;
+    if (!p->path[t->mode])
+        return err_new(t->arena, &err_mode_unsupported, "%s", p->name);
+    buf_clear(&t->headers);
+    TRY(p->fix_url ? p->fix_url(t) : attempt_url(t, filled(t, p->path[t->mode])));
+    TRY(p->authorize(t));
+    return add_headers(t);
+}

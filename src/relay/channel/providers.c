@@ -1,0 +1,118 @@
+// Every provider we can call, one row each.
+
+#include <stddef.h>
+#include <strings.h>
+
+#include "common/str.h"
+#include "relay/channel/auth.h"
+#include "relay/channel/azure.h"
+#include "relay/channel/moonshot.h"
+#include "relay/channel/provider.h"
+
+#define OPENAI_PATHS                                                                               \
+    {                                                                                              \
+        [MODE_CHAT] = "/v1/chat/completions",                                                      \
+        [MODE_COMPLETION] = "/v1/completions",                                                     \
+        [MODE_EMBEDDING] = "/v1/embeddings",                                                       \
+        [MODE_IMAGE] = "/v1/images/generations",                                                   \
+        [MODE_IMAGE_EDIT] = "/v1/images/edits",                                                    \
+        [MODE_SPEECH] = "/v1/audio/speech",                                                        \
+        [MODE_TRANSCRIPTION] = "/v1/audio/transcriptions",                                         \
+        [MODE_MODERATION] = "/v1/moderations",                                                     \
+        [MODE_RESPONSES] = "/v1/responses",                                                        \
+        [MODE_MODELS] = "/v1/models",                                                              \
+    }
+
+// What a server that merely calls itself compatible may be asked without being upset.
+#define COMPATIBLE (NO_DEVELOPER_ROLE | OLD_MAX_TOKENS | THINK_TAGS | SYSTEM_FIRST | NEEDS_BASE_URL)
+
+static const struct provider_header anthropic_headers[] = {
+    {"anthropic-version", "2023-06-01"}, {"anthropic-beta", NULL}, {NULL, NULL}};
+
+// clang-format off
+static const struct provider providers[] = {
+    [1] = {
+        .name = "OpenAI", .base_url = "https://api.openai.com", .logo = "openai",
+        .dialect = &openai_dialect, .framing = &sse_framing, .authorize = auth_bearer,
+        .path = OPENAI_PATHS, .quirks = OPENAI_RULES,
+        .models = "gpt-5.6-sol,gpt-5.6-terra,gpt-5.6-luna,gpt-5.4,gpt-5.4-mini,gpt-5-mini,gpt-4.1,"
+                  "gpt-4o-mini,text-embedding-3-small,text-embedding-3-large",
+    },
+    [3] = {
+        .name = "Azure", .logo = "azure", // the resource's address: no default
+        .dialect = &openai_dialect, .framing = &sse_framing, .authorize = auth_api_key,
+        .path = {
+            [MODE_CHAT] = "/chat/completions", [MODE_COMPLETION] = "/completions",
+            [MODE_EMBEDDING] = "/embeddings", [MODE_IMAGE] = "/images/generations",
+            [MODE_IMAGE_EDIT] = "/images/edits", [MODE_SPEECH] = "/audio/speech",
+            [MODE_TRANSCRIPTION] = "/audio/transcriptions", [MODE_RESPONSES] = "/responses",
+            [MODE_MODELS] = "/models",
+        },
+        .quirks = OPENAI_RULES | NEEDS_BASE_URL, .fix_url = azure_url,
+    },
+    [8] = {
+        .name = "Custom", .logo = "custom", // any server of OpenAI's protocol
+        .dialect = &openai_dialect, .framing = &sse_framing, .authorize = auth_bearer,
+        .path = OPENAI_PATHS, .quirks = COMPATIBLE,
+    },
+    [14] = {
+        .name = "Anthropic", .base_url = "https://api.anthropic.com", .logo = "anthropic",
+        .dialect = &claude_dialect, .framing = &sse_framing, .authorize = auth_x_api_key,
+        .path = {[MODE_CHAT] = "/v1/messages", [MODE_MODELS] = "/v1/models"},
+        .headers = anthropic_headers,
+        .models = "claude-opus-5,claude-opus-4-8,claude-sonnet-5,claude-sonnet-4-6,"
+                  "claude-haiku-4-5,claude-fable-5",
+    },
+    [20] = {
+        .name = "OpenRouter", .base_url = "https://openrouter.ai/api", .logo = "openrouter",
+        .dialect = &openai_dialect, .framing = &sse_framing, .authorize = auth_bearer,
+        .path = {
+            [MODE_CHAT] = "/v1/chat/completions", [MODE_COMPLETION] = "/v1/completions",
+            [MODE_EMBEDDING] = "/v1/embeddings", [MODE_RERANK] = "/v1/rerank",
+            [MODE_RESPONSES] = "/v1/responses", [MODE_MODELS] = "/v1/models",
+        },
+        .quirks = NO_DEVELOPER_ROLE | OLD_MAX_TOKENS | CACHE_MARKERS,
+    },
+    [25] = {
+        .name = "Moonshot", .base_url = "https://api.moonshot.cn", .logo = "moonshot",
+        .dialect = &openai_dialect, .framing = &sse_framing, .authorize = auth_bearer,
+        .path = {[MODE_CHAT] = "/v1/chat/completions", [MODE_MODELS] = "/v1/models"},
+        .quirks = NO_DEVELOPER_ROLE | KEEP_REASONING, .fix_request = moonshot_fix_request,
+        .models = "kimi-k3,kimi-k2.7-code,kimi-k2.6",
+    },
+    [43] = {
+        .name = "DeepSeek", .base_url = "https://api.deepseek.com", .logo = "deepseek",
+        .dialect = &openai_dialect, .framing = &sse_framing, .authorize = auth_bearer,
+        .path = {
+            [MODE_CHAT] = "/v1/chat/completions", [MODE_COMPLETION] = "/beta/completions",
+            [MODE_RESPONSES] = "/responses", [MODE_MODELS] = "/models",
+        },
+        .quirks = NO_DEVELOPER_ROLE | OLD_MAX_TOKENS | KEEP_REASONING | THINKING_SWITCH,
+        .models = "deepseek-flash,deepseek-v4-pro",
+    },
+};
+// clang-format on
+
+enum { TYPES = sizeof(providers) / sizeof(*providers) };
+
+const struct provider *provider_of(int type)
+{
+    return type > 0 && type < TYPES && providers[type].name ? &providers[type] : NULL;
+}
+
+int provider_type(const char *name_or_number)
+{
+    int64_t number = 0;
+    if (str_to_int(str_of(name_or_number), &number))
+        return number > 0 && number < TYPES && provider_of((int)number) ? (int)number : 0;
+    for (int type = 1; type < TYPES; type++)
+        if (providers[type].name && name_or_number &&
+            !strcasecmp(providers[type].name, name_or_number))
+            return type;
+    return 0;
+}
+
+int provider_types(void)
+{
+    return TYPES;
+}

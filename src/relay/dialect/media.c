@@ -1,0 +1,82 @@
+// Splitting and joining data URLs, and recognising media by their first bytes.
+
+#include "relay/dialect/media.h"
+
+#include <string.h>
+
+#include "common/arena.h"
+
+static const struct {
+    const char *begin, *mime; // first characters of the base64 form
+} magic[] = {
+    {"iVBORw0KGgo", "image/png"}, {"/9j/", "image/jpeg"},  {"R0lGODdh", "image/gif"},
+    {"R0lGODlh", "image/gif"},    {"UklGR", "image/webp"}, {"JVBERi0", "application/pdf"},
+};
+
+struct str media_mime(struct str base64, struct str said)
+{
+    for (size_t i = 0; i < sizeof(magic) / sizeof(*magic); i++)
+        if (str_starts(base64, magic[i].begin) &&
+            (strcmp(magic[i].begin, "UklGR") != 0 || !str_starts(said, "audio/")))
+            return str_of(magic[i].mime);
+    return said.n ? said : STR("application/octet-stream");
+}
+
+// Callers send base64 with line breaks and in the URL-safe alphabet; providers refuse both.
+static struct str clean_base64(struct arena *a, struct str s)
+{
+    bool clean = true;
+    for (size_t i = 0; i < s.n && clean; i++)
+        clean = s.p[i] > ' ' && s.p[i] != '-' && s.p[i] != '_';
+    if (clean)
+        return s;
+    char *out = arena_raw(a, s.n);
+    size_t n = 0;
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] > ' ')
+            out[n++] = s.p[i] == '-' ? '+' : s.p[i] == '_' ? '/' : s.p[i];
+    return (struct str){out, n};
+}
+
+void media_from_url(struct arena *a, struct str url, struct chat_part *out)
+{
+    const char *comma = url.n ? memchr(url.p, ',', url.n) : NULL;
+    if (!str_starts(url, "data:") || !comma) {
+        out->url = url;
+        return;
+    }
+    struct str params = {url.p + 5, (size_t)(comma - url.p) - 5}, piece, mime = {0};
+    bool base64 = false;
+    for (bool first = true; str_next(&params, ';', &piece); first = false) {
+        if (first)
+            mime = piece;
+        else if (str_is_nocase(piece, "base64"))
+            base64 = true;
+    }
+    if (str_is_nocase(mime, "base64")) { // "data:base64,..." without a type
+        base64 = true;
+        mime = (struct str){0};
+    }
+    if (!base64) {
+        out->url = url;
+        return;
+    }
+    out->data = clean_base64(a, str_skip(url, (size_t)(comma - url.p) + 1));
+    out->mime = media_mime(out->data, mime);
+}
+
+struct str media_to_url(struct arena *a, const struct chat_part *p)
+{
+    if (p->url.n)
+        return p->url;
+    if (!p->data.n)
+        return (struct str){0};
+    struct str mime = media_mime(p->data, p->mime);
+    size_t n = mime.n + p->data.n + sizeof("data:;base64,") - 1;
+    char *text = arena_raw(a, n + 1);
+    memcpy(text, "data:", 5);
+    memcpy(text + 5, mime.p, mime.n);
+    memcpy(text + 5 + mime.n, ";base64,", 8);
+    memcpy(text + 13 + mime.n, p->data.p, p->data.n);
+    return (struct str){text, n};
+}

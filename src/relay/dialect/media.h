@@ -1,0 +1,12 @@
+// Images and files on their way between data URLs and base64 sources.
+
+#pragma once
+#include "relay/chat.h"
+
+// "data:image/png;base64,AAAA" -> mime and data; anything else is kept as a URL.
+void media_from_url(struct arena *a, struct str url, struct chat_part *out);
+// The inverse: a URL either way; .p NULL if the part has neither.
+struct str media_to_url(struct arena *a, const struct chat_part *p);
+// What the bytes say they are, else what the caller said: providers refuse a wrong one (Anthropic:
+// "was specified using image/jpeg but appears to be image/png").
+struct str media_mime(struct str base64, struct str said);

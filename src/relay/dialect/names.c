@@ -1,0 +1,103 @@
+// Legal ids and tool names: the rules of OpenAI and Anthropic differ only in their length.
+
+#include "relay/dialect/names.h"
+
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/hash.h"
+
+struct name_map {
+    size_t n, max;
+    struct {
+        const char *name, *wire;
+    } pair[];
+};
+
+static bool is_legal(const char *s, size_t max)
+{
+    size_t n = 0;
+    for (; s[n]; n++) {
+        char c = s[n];
+        bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '_' || c == '-';
+        if (!ok || n >= max)
+            return false;
+    }
+    return n > 0;
+}
+
+static const char *digest_of(struct arena *a, const char *s, size_t bytes)
+{
+    unsigned char digest[SHA256_SIZE];
+    hash_sha256(str_of(s), digest);
+    return hash_hex(a, digest, bytes);
+}
+
+const char *id_legal(struct arena *a, const char *id, size_t max)
+{
+    if (id && is_legal(id, max))
+        return id;
+    return arena_printf(a, "call_%s", digest_of(a, id ? id : "", 12));
+}
+
+// MCP names such as "server.tool" get underscores; long ones end in a digest.
+static const char *legal_name(struct arena *a, const char *name, size_t max)
+{
+    if (is_legal(name, max))
+        return name;
+    char *legal = arena_strdup(a, *name ? name : "_");
+    for (char *c = legal; *c; c++)
+        if (!is_legal((char[]){*c, 0}, 1))
+            *c = '_';
+    if (strlen(legal) <= max)
+        return legal;
+    return arena_printf(a, "%.*s_%s", (int)max - 9, legal, digest_of(a, name, 4));
+}
+
+static bool is_taken(const struct name_map *map, const struct chat_tool *tools, const char *wire)
+{
+    for (const struct chat_tool *t = tools; t; t = t->next)
+        if (t->name && !strcmp(t->name, wire))
+            return true;
+    for (size_t i = 0; i < map->n; i++)
+        if (!strcmp(map->pair[i].wire, wire))
+            return true;
+    return false;
+}
+
+// Holds only the names that had to change.
+struct name_map *name_map_new(struct arena *a, const struct chat_tool *tools, size_t max)
+{
+    size_t count = 0;
+    for (const struct chat_tool *t = tools; t; t = t->next)
+        count++;
+    struct name_map *map = arena_alloc(a, sizeof(*map) + count * sizeof(map->pair[0]));
+    map->max = max;
+    for (const struct chat_tool *t = tools; t; t = t->next) {
+        if (!t->name || is_legal(t->name, max))
+            continue;
+        const char *base = legal_name(a, t->name, max), *wire = base;
+        for (int i = 2; is_taken(map, tools, wire); i++)
+            wire = arena_printf(a, "%.*s_%d", (int)max - 5, base, i);
+        map->pair[map->n].name = t->name;
+        map->pair[map->n++].wire = wire;
+    }
+    return map;
+}
+
+const char *name_to_wire(struct arena *a, const struct name_map *map, const char *name)
+{
+    for (size_t i = 0; i < map->n; i++)
+        if (!strcmp(map->pair[i].name, name))
+            return map->pair[i].wire;
+    return legal_name(a, name, map->max);
+}
+
+struct str name_from_wire(const struct name_map *map, struct str wire)
+{
+    for (size_t i = 0; map && i < map->n; i++)
+        if (str_is(wire, map->pair[i].wire))
+            return str_of(map->pair[i].name);
+    return wire;
+}

@@ -1,0 +1,333 @@
+// Events become a chat completions reply: chunks as they come, or one object.
+
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/clock.h"
+#include "relay/dialect/openai.h"
+
+static const char *const stop_names[] = {
+    [STOP_END] = "stop",        [STOP_SEQUENCE] = "stop",         [STOP_LENGTH] = "length",
+    [STOP_TOOL] = "tool_calls", [STOP_FILTER] = "content_filter", [STOP_REFUSAL] = "content_filter",
+    [STOP_PAUSE] = "stop",      [STOP_CONTEXT] = "length",
+};
+
+struct stream {
+    struct str head, tail; // of every chunk, up to the choice's index and behind the choice
+    struct str id_part;    // the head up to "choices"
+    struct chat_usage usage;
+    struct {
+        int calls;
+        bool began;
+    } choice[CHAT_CHOICES_MAX];
+};
+
+static bool old_functions(const struct chat_writer *w)
+{
+    return w->request && w->request->old_functions;
+}
+
+static const char *stop_name(const struct chat_writer *w, enum chat_stop reason)
+{
+    return reason == STOP_TOOL && old_functions(w) ? "function_call" : stop_names[reason];
+}
+
+static void write_usage(struct json *j, const struct chat_usage *u)
+{
+    int64_t written = u->cache_write_5m + u->cache_write_1h;
+    int64_t prompt = u->prompt + u->cache_read + written;
+    json_obj(j, "usage");
+    json_int(j, "prompt_tokens", prompt);
+    json_int(j, "completion_tokens", u->completion);
+    json_int(j, "total_tokens", prompt + u->completion);
+    json_obj(j, "prompt_tokens_details");
+    json_int(j, "cached_tokens", u->cache_read);
+    if (written)
+        json_int(j, "cache_write_tokens", written);
+    json_int(j, "audio_tokens", u->audio_in);
+    json_end(j);
+    json_obj(j, "completion_tokens_details");
+    json_int(j, "reasoning_tokens", u->thinking);
+    json_int(j, "audio_tokens", u->audio_out);
+    json_end(j);
+    json_end(j);
+}
+
+static void write_envelope(struct chat_writer *w, struct json *j, const char *object, struct str id,
+                           struct str model)
+{
+    json_str(j, "id", chat_reply_id(w, id, "chatcmpl-"));
+    json_str(j, "object", object);
+    json_int(j, "created", w->created ? w->created : clock_now());
+    json_str(j, "model", chat_reply_model(w, model));
+}
+
+// --- streamed -------------------------------------------------------------------
+
+// What all chunks have in common is formatted once.
+static void prepare(struct chat_writer *w, struct stream *s, const struct chat_event *ev)
+{
+    BUF_HERE(text, 1 << 20);
+    struct json j = {.out = &text};
+    json_obj(&j, NULL);
+    write_envelope(w, &j, "chat.completion.chunk", ev->id, ev->text);
+    char *line = arena_printf(w->arena, "data: %s,\"choices\":[{\"index\":", text.p);
+    s->head = str_of(line);
+    s->id_part = (struct str){line, s->head.n - strlen("[{\"index\":")};
+    s->tail = w->wants_usage ? STR("}],\"usage\":null}\n\n") : STR("}]}\n\n");
+    s->usage = ev->usage;
+}
+
+static struct stream *stream_of(struct chat_writer *w, const struct chat_event *ev)
+{
+    if (!w->own) {
+        w->own = NEW(w->arena, struct stream);
+        prepare(w, w->own, ev);
+    }
+    return w->own;
+}
+
+static void begin(struct chat_writer *w, const struct stream *s, const struct chat_event *ev)
+{
+    buf_str(w->out, s->head);
+    buf_int(w->out, ev->choice);
+    buf_puts(w->out, ",\"delta\":{");
+}
+
+static void end(struct chat_writer *w, const struct stream *s)
+{
+    buf_puts(w->out, "},\"finish_reason\":null");
+    buf_str(w->out, s->tail);
+}
+
+static void write_role(struct chat_writer *w, struct stream *s, const struct chat_event *ev)
+{
+    if (s->choice[ev->choice].began)
+        return;
+    s->choice[ev->choice].began = true;
+    begin(w, s, ev);
+    buf_puts(w->out, "\"role\":\"assistant\",\"content\":\"\"");
+    end(w, s);
+}
+
+static void write_piece(struct chat_writer *w, const struct stream *s, const struct chat_event *ev,
+                        const char *member)
+{
+    begin(w, s, ev);
+    buf_puts(w->out, member);
+    json_quote(w->out, ev->text);
+    end(w, s);
+}
+
+static void write_call(struct chat_writer *w, struct stream *s, const struct chat_event *ev)
+{
+    int index = s->choice[ev->choice].calls++;
+    if (ev->kind != PART_TOOL_CALL || (old_functions(w) && index > 0))
+        return;
+    begin(w, s, ev);
+    if (old_functions(w)) {
+        buf_puts(w->out, "\"function_call\":{\"name\":");
+        json_quote(w->out, ev->name);
+        buf_puts(w->out, ",\"arguments\":\"\"}");
+    } else {
+        buf_puts(w->out, "\"tool_calls\":[{\"index\":");
+        buf_int(w->out, index);
+        buf_puts(w->out, ",\"id\":");
+        json_quote(w->out, ev->id);
+        buf_puts(w->out, ",\"type\":\"function\",\"function\":{\"name\":");
+        json_quote(w->out, ev->name);
+        buf_puts(w->out, ",\"arguments\":\"\"}}]");
+    }
+    end(w, s);
+}
+
+static void write_args(struct chat_writer *w, struct stream *s, const struct chat_event *ev)
+{
+    int index = s->choice[ev->choice].calls - 1;
+    if (ev->kind != PART_TOOL_CALL || (old_functions(w) && index > 0))
+        return;
+    begin(w, s, ev);
+    if (old_functions(w)) {
+        buf_puts(w->out, "\"function_call\":{\"arguments\":");
+        json_quote(w->out, ev->text);
+        buf_puts(w->out, "}");
+    } else {
+        buf_puts(w->out, "\"tool_calls\":[{\"index\":");
+        buf_int(w->out, index);
+        buf_puts(w->out, ",\"function\":{\"arguments\":");
+        json_quote(w->out, ev->text);
+        buf_puts(w->out, "}}]");
+    }
+    end(w, s);
+}
+
+static void write_logprobs(struct chat_writer *w, const struct stream *s,
+                           const struct chat_event *ev)
+{
+    begin(w, s, ev);
+    buf_puts(w->out, "},\"logprobs\":{\"content\":");
+    buf_str(w->out, ev->text);
+    end(w, s);
+}
+
+static void write_stop(struct chat_writer *w, const struct stream *s, const struct chat_event *ev)
+{
+    begin(w, s, ev);
+    buf_puts(w->out, "},\"finish_reason\":\"");
+    buf_puts(w->out, stop_name(w, ev->reason));
+    buf_puts(w->out, "\"");
+    buf_str(w->out, s->tail);
+}
+
+static void write_end(struct chat_writer *w, const struct stream *s)
+{
+    if (w->wants_usage && s->usage.known) {
+        buf_str(w->out, s->id_part);
+        buf_puts(w->out, "[],");
+        struct json j = {.out = w->out};
+        write_usage(&j, &s->usage);
+        buf_puts(w->out, "}\n\n");
+    }
+    buf_puts(w->out, "data: [DONE]\n\n");
+}
+
+struct err *openai_write_event(struct chat_writer *w, const struct chat_event *ev)
+{
+    struct stream *s = stream_of(w, ev);
+    if (ev->type <= CHAT_ARGS || ev->type == CHAT_STOP)
+        write_role(w, s, ev);
+    switch (ev->type) {
+    case CHAT_BLOCK:
+        if (ev->kind == PART_TOOL_CALL)
+            write_call(w, s, ev);
+        break;
+    case CHAT_TEXT:
+        write_piece(w, s, ev, ev->kind == PART_REFUSAL ? "\"refusal\":" : "\"content\":");
+        break;
+    case CHAT_THINKING: write_piece(w, s, ev, "\"reasoning_content\":"); break;
+    case CHAT_ARGS: write_args(w, s, ev); break;
+    case CHAT_USAGE: s->usage = ev->usage; break;
+    case CHAT_LOGPROBS: write_logprobs(w, s, ev); break;
+    case CHAT_STOP: write_stop(w, s, ev); break;
+    case CHAT_END: write_end(w, s); break;
+    default: break; // signatures and block ends have no form here
+    }
+    return NULL;
+}
+
+// --- whole ----------------------------------------------------------------------
+
+static struct str joined(struct chat_writer *w, const struct answer_choice *c, enum part_kind kind)
+{
+    size_t n = 0;
+    bool any = false;
+    for (const struct answer_part *p = c->parts; p; p = p->next)
+        if (p->kind == kind) {
+            any = true;
+            n += p->text.n;
+        }
+    if (!any)
+        return (struct str){0};
+    char *text = arena_raw(w->arena, n + 1), *at = text;
+    for (const struct answer_part *p = c->parts; p; p = p->next)
+        if (p->kind == kind) {
+            memcpy(at, p->text.p, p->text.n);
+            at += p->text.n;
+        }
+    return (struct str){text, n};
+}
+
+static const struct answer_part *first_call(const struct answer_choice *c)
+{
+    const struct answer_part *p = c->parts;
+    while (p && p->kind != PART_TOOL_CALL)
+        p = p->next;
+    return p;
+}
+
+static void write_function(struct json *j, const char *key, const struct answer_part *p)
+{
+    json_obj(j, key);
+    json_str(j, "name", p->name);
+    json_strn(j, "arguments", p->text.n ? buf_view(&p->text) : STR("{}"));
+    json_end(j);
+}
+
+static void write_calls(struct chat_writer *w, struct json *j, const struct answer_choice *c)
+{
+    const struct answer_part *first = first_call(c);
+    if (!first)
+        return;
+    if (old_functions(w)) {
+        write_function(j, "function_call", first);
+        return;
+    }
+    json_arr(j, "tool_calls");
+    for (const struct answer_part *p = first; p; p = p->next) {
+        if (p->kind != PART_TOOL_CALL)
+            continue;
+        json_obj(j, NULL);
+        json_str(j, "id", p->id);
+        json_str(j, "type", "function");
+        write_function(j, "function", p);
+        json_end(j);
+    }
+    json_end(j);
+}
+
+static void write_message(struct chat_writer *w, struct json *j, const struct answer_choice *c)
+{
+    struct str text = joined(w, c, PART_TEXT), refusal = joined(w, c, PART_REFUSAL);
+    struct str thinking = joined(w, c, PART_THINKING);
+    if (!text.p && !refusal.p && !first_call(c))
+        text = STR("");
+    json_obj(j, "message");
+    json_str(j, "role", "assistant");
+    json_strn(j, "content", text);
+    json_strn(j, "refusal", refusal);
+    if (thinking.n)
+        json_strn(j, "reasoning_content", thinking);
+    write_calls(w, j, c);
+    json_end(j);
+}
+
+static void write_all_logprobs(struct json *j, const struct answer_choice *c)
+{
+    bool any = false;
+    for (const struct answer_part *p = c->parts; p; p = p->next) {
+        if (!p->logprobs.n)
+            continue;
+        if (!any) {
+            json_obj(j, "logprobs");
+            json_arr(j, "content");
+        }
+        any = true;
+        json_raw(j, NULL, buf_view(&p->logprobs));
+    }
+    if (!any) {
+        json_null(j, "logprobs");
+        return;
+    }
+    json_end(j);
+    json_end(j);
+}
+
+void openai_write_answer(struct chat_writer *w, const struct chat_answer *answer)
+{
+    struct json j = {.out = w->out};
+    json_obj(&j, NULL);
+    write_envelope(w, &j, "chat.completion", answer->id, answer->model);
+    json_arr(&j, "choices");
+    for (const struct answer_choice *c = answer->choices; c; c = c->next) {
+        json_obj(&j, NULL);
+        json_int(&j, "index", c->number);
+        write_message(w, &j, c);
+        write_all_logprobs(&j, c);
+        json_str(&j, "finish_reason", stop_name(w, c->reason));
+        json_end(&j);
+    }
+    json_end(&j);
+    if (answer->usage.known)
+        write_usage(&j, &answer->usage);
+    json_end(&j);
+}

@@ -1,0 +1,14 @@
+// JSON Schemas cut down to what a provider accepts. Written as text, never walked by the caller.
+
+#pragma once
+#include "relay/chat.h"
+
+// For tools of Anthropic and Bedrock: the root is an object without anyOf, oneOf, allOf; variants
+// are merged into its properties. NULL becomes an object without properties.
+struct str schema_object(struct arena *a, yyjson_val *schema);
+bool schema_is_object(yyjson_val *schema); // needs no such change
+// For Anthropic's structured output: closed objects, no bounds and patterns (they move to the
+// description), anyOf for oneOf (anthropic.md 9).
+struct str schema_limited(struct arena *a, yyjson_val *schema);
+// May OpenAI be told strict:true? Every object closed, every property required (openai.md 1.4).
+bool schema_is_strict(yyjson_val *schema);

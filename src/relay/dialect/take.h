@@ -1,0 +1,29 @@
+// Taking members out of a caller's request; null counts as absent, a wrong type is the caller's
+// error.
+
+#pragma once
+#include "relay/chat.h"
+
+struct err *take_real(struct arena *a, yyjson_val *body, const char *key, bool *has, double *out);
+struct err *take_int(struct arena *a, yyjson_val *body, const char *key, bool *has, int64_t *out);
+struct err *take_bool(struct arena *a, yyjson_val *body, const char *key, bool *out);
+struct err *take_text(struct arena *a, yyjson_val *body, const char *key, const char **out);
+// A text or an array of texts; blank ones are left out.
+struct err *take_stops(struct arena *a, yyjson_val *body, const char *key, const char ***out);
+// The array under `key`; *out NULL if absent.
+struct err *take_list(struct arena *a, yyjson_val *body, const char *key, yyjson_val **out);
+// model and stream, which every dialect with a JSON body has; refuses members that stand twice.
+struct err *take_head(struct arena *a, yyjson_val *body, struct chat_head *out);
+
+struct chat_part *part_add(struct arena *a, struct chat_part ***end, enum part_kind kind);
+struct chat_message *message_add(struct arena *a, struct chat_message ***end, enum chat_role role);
+// The texts of these parts with `between` them; .p NULL if there are none.
+struct str parts_text(struct arena *a, const struct chat_part *parts, const char *between);
+bool text_is_blank(struct str s);
+// Arguments of a call as a JSON object. They stay the text they are: large numbers and the order of
+// keys survive. Nothing is {}, what is no object is wrapped: {"_raw": "..."}.
+struct str object_text(struct arena *a, struct str arguments);
+
+// What a same-dialect provider should see although we do not know it: members of `body` whose names
+// are not in `known` (ends with NULL).
+void ride_along(struct arena *a, struct json *j, yyjson_val *body, const char *const *known);

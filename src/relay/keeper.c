@@ -1,0 +1,156 @@
+// A row a chore; each runs alone, on this thread, and blocks nobody.
+
+#include "relay/keeper.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "common/arena.h"
+#include "common/clock.h"
+#include "common/lane.h"
+#include "common/log.h"
+#include "relay/probe.h"
+#include "service/health.h"
+#include "service/snapshot.h"
+
+enum { LOOK_MS = 200, DELETE_STEP = 1000, DAY_SECONDS = 86400, KEPT_SESSIONS_DAYS = 7 };
+
+static struct {
+    struct db_pool *pool;
+    pthread_t thread;
+    _Atomic bool stopping;
+} keeper;
+
+// --- channels that went out of service ----------------------------------------------
+
+static struct err *list_off(struct arena *a, struct rows *rows)
+{
+    DB(db);
+    TRY(db_lease(keeper.pool, a, &db));
+    return db_list(db, a, &channel_table, rows, "status = ? OR key_states <> '' ORDER BY id",
+                   P((int)STATUS_AUTO_OFF));
+}
+
+static struct err *enable(struct arena *a, int64_t id)
+{
+    DB(db);
+    TRY(db_lease(keeper.pool, a, &db));
+    return health_enable(db, a, id);
+}
+
+static struct err *recover_channels(struct arena *a, const struct settings *s)
+{
+    struct rows rows;
+    if (!s->relay.enable_enabled)
+        return NULL;
+    TRY(list_off(a, &rows));
+    const struct channel *items = rows.items;
+    for (size_t i = 0; i < rows.count && !atomic_load(&keeper.stopping); i++) {
+        struct probe probe = {0};
+        if (items[i].status == STATUS_OFF)
+            continue; // by hand: stays so
+        struct err *e = probe_channel(a, &items[i], "", false, &probe);
+        if (!e && probe.fine)
+            TRY(enable(a, items[i].id));
+    }
+    return NULL;
+}
+
+// --- old rows -------------------------------------------------------------------------
+
+// In small steps, so that nobody waits long for the lock.
+static struct err *delete_until_done(struct arena *a, const char *sql, int64_t before)
+{
+    for (int64_t changed = DELETE_STEP; changed >= DELETE_STEP && !atomic_load(&keeper.stopping);) {
+        DB(db);
+        TRY(db_lease(keeper.pool, a, &db));
+        TRY(db_exec(db, a, &changed, sql, P(before), P((int64_t)DELETE_STEP)));
+    }
+    return NULL;
+}
+
+static struct err *delete_logs(struct arena *a, const struct settings *s)
+{
+    if (!s->site.log_retention_days)
+        return NULL;
+    return delete_until_done(
+        a, "DELETE FROM logs WHERE id IN (SELECT id FROM (SELECT id FROM logs WHERE created_at < ?"
+           " ORDER BY created_at, id LIMIT ?) old)",
+        clock_now() - (int64_t)s->site.log_retention_days * DAY_SECONDS);
+}
+
+static struct err *delete_sessions(struct arena *a, const struct settings *s)
+{
+    (void)s;
+    return delete_until_done(
+        a, "DELETE FROM sessions WHERE id IN (SELECT id FROM (SELECT id FROM sessions WHERE"
+           " expires_at < ? LIMIT ?) old)",
+        clock_now() - (int64_t)KEPT_SESSIONS_DAYS * DAY_SECONDS);
+}
+
+// --- when -----------------------------------------------------------------------------
+
+static int64_t probe_ms(const struct settings *s)
+{
+    return (int64_t)s->relay.probe_minutes * 60000;
+}
+
+static int64_t hour_ms(const struct settings *s)
+{
+    (void)s;
+    return 3600000;
+}
+
+static struct {
+    const char *name;
+    struct err *(*run)(struct arena *a, const struct settings *s);
+    int64_t (*every_ms)(const struct settings *s);
+    int64_t ran_ms; // clock_steady_ms
+} chores[] = {
+    {"recover channels", recover_channels, probe_ms, 0},
+    {"delete logs", delete_logs, hour_ms, 0},
+    {"delete sessions", delete_sessions, hour_ms, 0},
+};
+
+static void run_due(void)
+{
+    const struct snapshot *s = snapshot_hold();
+    for (size_t i = 0; i < sizeof(chores) / sizeof(*chores); i++) {
+        int64_t now = clock_steady_ms();
+        if (now - chores[i].ran_ms < chores[i].every_ms(&s->settings))
+            continue;
+        chores[i].ran_ms = now;
+        ARENA(a);
+        struct err *e = chores[i].run(a, &s->settings);
+        if (e)
+            log_warn("%s: %s: %s", chores[i].name, e->kind->code, e->detail);
+    }
+    snapshot_release(s);
+}
+
+static void *keep(void *unused)
+{
+    (void)unused;
+    while (!atomic_load(&keeper.stopping)) {
+        run_due();
+        uv_sleep(LOOK_MS);
+    }
+    return NULL;
+}
+
+void keeper_start(struct db_pool *pool)
+{
+    keeper.pool = pool;
+    atomic_store(&keeper.stopping, false);
+    for (size_t i = 0; i < sizeof(chores) / sizeof(*chores); i++)
+        chores[i].ran_ms = clock_steady_ms();
+    if (pthread_create(&keeper.thread, NULL, keep, NULL))
+        abort();
+}
+
+void keeper_stop(void)
+{
+    atomic_store(&keeper.stopping, true);
+    pthread_join(keeper.thread, NULL);
+}

@@ -1,0 +1,8 @@
+// The thread that does what is due from time to time: channels that went out of service are
+// tried again, old logs and dead sessions are deleted.
+
+#pragma once
+struct db_pool;
+
+void keeper_start(struct db_pool *pool);
+void keeper_stop(void);

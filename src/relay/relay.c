@@ -1,0 +1,447 @@
+// The life of a relay, told once, in order.
+
+#include "relay/relay.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "relay/state.h"
+#include "service/client_ip.h"
+#include "service/metrics.h"
+#include "setting/boot.h"
+
+static enum relay_step choose(struct relay *r);
+static enum relay_step send_up(struct relay *r);
+
+static const struct {
+    const char *name;
+    enum relay_step (*run)(struct relay *r);
+} steps[] = {
+    [RELAY_ADMIT] = {"admit", relay_admit},    // who asks, may they, what might it cost
+    [RELAY_CHOOSE] = {"choose", choose},       // which channel and key will serve it
+    [RELAY_SEND] = {"send", send_up},          // the request goes up, the answer comes down
+    [RELAY_SETTLE] = {"settle", relay_settle}, // charge what was used, write it down
+};
+
+enum { LOOPS_MOST = 256, REFUSAL_MOST = 64 << 10, LINGER_MS = 2000, STATUS_CLASSES = 6 };
+
+static struct {
+    struct db_pool *pool;
+    const struct boot *boot;
+    struct client *clients[LOOPS_MOST]; // by loop
+    _Atomic int running;
+    struct metric_cell *streams, *retries;
+} shared;
+
+// --- beginning ------------------------------------------------------------------------
+
+static void on_gone(struct exchange *x);
+static void on_drain(struct exchange *x);
+
+void relay_begin(struct exchange *x, const struct relay_route *route)
+{
+    struct relay *r = NEW(x->arena, struct relay);
+    r->x = x;
+    r->loop = x->loop;
+    r->job.loop = x->loop;
+    r->arena = x->arena;
+    r->scratch = arena_new();
+    r->joined = arena_new();
+    r->route = route;
+    r->snapshot = snapshot_hold();
+    r->ip = client_ip(x->arena, x->peer, &x->headers);
+    r->in = r->out = r->text = BUF(REFUSAL_MOST);
+    r->dropped = BUF(1024);
+    x->owner = r;
+    x->on_gone = on_gone;
+    x->on_drain = on_drain;
+    atomic_fetch_add(&shared.running, 1);
+    metric_add(shared.streams, 1);
+    relay_go(r, RELAY_ADMIT);
+}
+
+// --- choose ---------------------------------------------------------------------------
+
+static enum relay_step choose(struct relay *r)
+{
+    if (!choose_channel(r->candidates, &r->tried, r->loop->now_ms, &r->choice)) {
+        const struct err_kind *kind = r->unsuited ? &err_mode_unsupported : &err_channel_unavailable;
+        if (!r->failed)
+            r->failed = err_new(r->arena, kind, "%s", r->head.model);
+        r->ending = ENDED_ERROR;
+        return RELAY_SETTLE;
+    }
+    if (r->attempts++)
+        metric_add(shared.retries, 1);
+    if (r->used_count < TRIED_MOST)
+        r->used[r->used_count++] = r->choice.channel->row.id;
+    r->failed = NULL;
+    return RELAY_SEND;
+}
+
+// --- send -------------------------------------------------------------------------------
+
+static void on_head(struct call *c);
+static void on_body(struct call *c, struct str bytes);
+static void on_done(struct call *c, struct err *e);
+static bool may_try_again(const struct relay *r);
+
+static enum relay_step send_up(struct relay *r)
+{
+    struct err *e = relay_prepare(r);
+    if (e) {
+        r->failed = e;
+        relay_attempt_failed(r, e);
+        bool other = e->kind == &err_mode_unsupported || may_try_again(r);
+        r->ending = ENDED_ERROR;
+        return other ? RELAY_CHOOSE : RELAY_SETTLE;
+    }
+    struct call *c = r->call;
+    const struct boot *boot = shared.boot;
+    c->client = shared.clients[r->loop->index];
+    c->on_head = on_head;
+    c->on_body = on_body;
+    c->on_done = on_done;
+    c->limits = call_default_limits;
+    c->limits.connect_ms = boot->connect_timeout * 1000;
+    c->limits.idle_ms = boot->streaming_timeout * 1000;
+    c->limits.first_byte_ms =
+        (boot->first_byte_timeout ? boot->first_byte_timeout : boot->streaming_timeout) * 1000;
+    r->calling = true;
+    health_begin(r->choice.key->health);
+    call_start(c);
+    return RELAY_WAIT;
+}
+
+static void on_head(struct call *c)
+{
+    struct relay *r = c->owner;
+    r->refused = c->status < 200 || c->status > 299;
+    if (r->refused)
+        r->in.limit = REFUSAL_MOST;
+    else
+        relay_answer_begin(r);
+}
+
+static void hold_if_slow(struct relay *r)
+{
+    if (!r->paused && r->calling && exchange_queued(r->x) > http_default_limits.queue_high) {
+        r->paused = true;
+        call_pause(r->call);
+    }
+}
+
+static void on_drain(struct exchange *x)
+{
+    struct relay *r = x->owner;
+    if (r->paused && r->calling && !r->on_worker) {
+        r->paused = false;
+        call_resume(r->call);
+    }
+}
+
+// The reservation has been extended from the balance, or could not be.
+static void on_covered(struct job *job)
+{
+    struct relay *r = (struct relay *)job;
+    r->on_worker = false;
+    r->quota_wanted = 0;
+    struct err *refused = r->failed;
+    r->failed = NULL;
+    if (refused || r->gone) {
+        r->ending = refused ? ENDED_QUOTA : ENDED_CLIENT_GONE;
+        relay_fail(r, refused ? refused : err_new(r->arena, &err_client_gone, "left"));
+        return;
+    }
+    call_resume(r->call);
+}
+
+static void cover_more(struct relay *r)
+{
+    call_pause(r->call);
+    r->on_worker = true;
+    r->job.on_worker = relay_cover_on_worker;
+    r->job.on_loop = on_covered;
+    worker_run(&r->job);
+}
+
+static void answer_complete(struct relay *r)
+{
+    health_good(r->choice.key->health);
+    r->ending = ENDED_WELL;
+    relay_go(r, RELAY_SETTLE);
+}
+
+static void on_body(struct call *c, struct str bytes)
+{
+    struct relay *r = c->owner;
+    if (r->step == RELAY_SETTLE || r->settled)
+        return; // its last word has been said
+    if (r->refused) {
+        if (r->in.n + bytes.n < r->in.limit)
+            buf_str(&r->in, bytes);
+        return;
+    }
+    struct err *e = relay_answer_feed(r, bytes, false);
+    if (e) {
+        r->ending = r->answered ? ENDED_ERROR : r->ending;
+        relay_fail(r, e);
+    } else if (r->streaming && r->reader.ended) {
+        answer_complete(r);
+    } else if (r->streaming && r->spoken) {
+        relay_answer_flush(r);
+        hold_if_slow(r);
+        if (r->quota_wanted)
+            cover_more(r);
+    }
+}
+
+static void finish(struct relay *r);
+
+static void on_done(struct call *c, struct err *e)
+{
+    struct relay *r = c->owner;
+    r->calling = false;
+    if (r->settled) {
+        finish(r);
+    } else if (r->step == RELAY_SETTLE) {
+        return; // a worker brings it back
+    } else if (e) {
+        r->ending = e->kind == &err_upstream_timeout ? ENDED_TIMEOUT : ENDED_CUT;
+        relay_fail(r, e);
+    } else if (r->refused) {
+        relay_fail(r, relay_upstream_error(r));
+    } else {
+        e = relay_answer_feed(r, (struct str){0}, true);
+        if (e) {
+            r->ending = r->streaming ? ENDED_CUT : ENDED_ERROR;
+            relay_fail(r, e);
+        } else {
+            answer_complete(r);
+        }
+    }
+}
+
+// --- when it goes wrong -------------------------------------------------------------------
+
+static bool may_try_again(const struct relay *r)
+{
+    const struct relay_setting *s = &r->snapshot->settings.relay;
+    if (r->answered || r->gone || !r->failed->kind->retry || r->attempts > s->retry_times)
+        return false;
+    bool said = r->call && r->refused;
+    return !said || status_list_has(s->retry_status_codes, r->call->status);
+}
+
+// What the next attempt must not see.
+static void forget_attempt(struct relay *r)
+{
+    buf_clear(&r->in);
+    buf_clear(&r->out);
+    buf_clear(&r->text);
+    r->reader = r->gatherer = (struct chat_reader){0};
+    r->refused = r->streaming = r->spoken = r->paused = false;
+    r->written = 0;
+    r->frames = r->received = r->covered = 0;
+    r->upstream_error = (struct chat_error){0};
+}
+
+void relay_fail(struct relay *r, struct err *e)
+{
+    if (r->calling) {
+        r->calling = false;
+        call_cancel(r->call);
+    }
+    r->failed = e;
+    if (e->kind == &err_client_gone || r->ending == ENDED_QUOTA)
+        health_unsaid(r->choice.key->health);
+    else
+        relay_attempt_failed(r, e);
+    if (may_try_again(r)) {
+        forget_attempt(r);
+        relay_go(r, RELAY_CHOOSE);
+        return;
+    }
+    if (r->ending == ENDED_WELL)
+        r->ending = ENDED_ERROR;
+    relay_go(r, RELAY_SETTLE);
+}
+
+static void on_gone(struct exchange *x)
+{
+    struct relay *r = x->owner;
+    r->gone = true;
+    if (r->on_worker)
+        return; // seen when it comes back
+    if (r->settled) {
+        if (r->calling)
+            call_cancel(r->call);
+        r->calling = false;
+        finish(r);
+        return;
+    }
+    r->ending = ENDED_CLIENT_GONE;
+    relay_fail(r, err_new(r->arena, &err_client_gone, "the client left"));
+}
+
+// --- from step to step ----------------------------------------------------------------------
+
+static void on_back(struct job *job)
+{
+    struct relay *r = (struct relay *)job;
+    r->on_worker = false;
+    if (r->gone && r->step != RELAY_SETTLE) {
+        r->ending = ENDED_CLIENT_GONE;
+        r->failed = err_new(r->arena, &err_client_gone, "the client left");
+        relay_go(r, RELAY_SETTLE);
+        return;
+    }
+    if (r->calling)
+        call_resume(r->call);
+    relay_go(r, r->step);
+}
+
+void relay_on_worker(struct relay *r, void (*work)(struct job *job))
+{
+    if (r->calling)
+        call_pause(r->call); // nothing must move while somebody else has the relay
+    r->on_worker = true;
+    r->job.on_worker = work;
+    r->job.on_loop = on_back;
+    worker_run(&r->job);
+}
+
+static void on_linger(struct deadline *d)
+{
+    struct relay *r = (struct relay *)((char *)d - offsetof(struct relay, linger));
+    r->calling = false;
+    call_cancel(r->call);
+    finish(r);
+}
+
+void relay_go(struct relay *r, enum relay_step step)
+{
+    while (step < RELAY_END) {
+        r->step = step;
+        step = steps[step].run(r);
+    }
+    if (step != RELAY_END)
+        return;
+    if (r->calling) { // everything was said: only the upstream's connection is still to be kept
+        relay_answer_flush(r);
+        r->linger.on_due = on_linger;
+        deadline_set(r->loop, &r->linger, LINGER_MS);
+        return;
+    }
+    finish(r);
+}
+
+// --- the one way out ----------------------------------------------------------------------------
+
+static void count_answer(const struct relay *r, int status)
+{
+    static const char *const modes[MODE_COUNT] = {"chat", "completion", "embedding", "rerank",
+                                                  "image", "image_edit", "speech", "transcription",
+                                                  "moderation", "responses", "models"};
+    char text[8];
+    const char *dialect = r->route->speaks->name, *mode = modes[r->route->mode];
+    snprintf(text, sizeof(text), "%d", status);
+    metric_add(metric_cell(METRIC_REQUESTS, dialect, mode, text, NULL), 1);
+    metric_observe_ms(metric_cell(METRIC_DURATION, dialect, mode, NULL),
+                      clock_steady_ms() - r->x->began_ms);
+    if (r->first_ms)
+        metric_observe_ms(metric_cell(METRIC_FIRST_BYTE, dialect, mode, NULL),
+                          r->first_ms - r->x->began_ms);
+}
+
+static void release(struct relay *r)
+{
+    deadline_clear(r->loop, &r->linger);
+    relay_answer_release(r);
+    arena_free(r->scratch);
+    arena_free(r->joined);
+    directory_release(r->caller);
+    snapshot_release(r->snapshot);
+    metric_add(shared.streams, -1);
+    atomic_fetch_sub(&shared.running, 1);
+}
+
+static void break_off(struct relay *r)
+{
+    struct chat_error words;
+    BUF_HERE(out, 64 << 10);
+    relay_answer_flush(r);
+    relay_error_words(r->arena, r->route->speaks, r->failed, &r->upstream_error, &words);
+    r->route->speaks->write_stream_error(&out, &words, r->x->request_id);
+    struct str piece = buf_view(&out);
+    exchange_write(r->x, &piece, 1);
+    log_write(LOG_WARN, r->x->request_id, "broken off: %s: %s", r->failed->kind->code,
+              r->failed->detail);
+}
+
+static void finish(struct relay *r)
+{
+    struct exchange *x = r->x;
+    if (r->failed && !r->answered && !r->gone) {
+        const struct err *e = r->failed;
+        const struct dialect *speaks = r->route->speaks;
+        struct chat_error said = r->upstream_error;
+        count_answer(r, e->status);
+        release(r);
+        relay_refuse_said(x, speaks, e, &said);
+        return;
+    }
+    count_answer(r, r->gone ? err_client_gone.status : 200);
+    if (r->route->mode == MODE_MODELS) {
+        struct buf out = r->out;
+        r->out = BUF(0);
+        release(r);
+        exchange_reply(x, 200, "application/json", NULL, 0, buf_view(&out));
+        buf_free(&out);
+        return;
+    }
+    if (r->failed && !r->gone)
+        break_off(r);
+    else if (!r->gone)
+        relay_answer_finish(r);
+    release(r);
+    exchange_end(x);
+}
+
+// --- what all relays share ------------------------------------------------------------------------
+
+struct db_pool *relay_pool(void)
+{
+    return shared.pool;
+}
+
+struct err *relay_setup(struct arena *a, const struct boot *boot, struct db_pool *pool)
+{
+    if (boot->workers > LOOPS_MOST)
+        return err_new(a, &err_field_invalid, "WORKERS");
+    shared.pool = pool;
+    shared.boot = boot;
+    shared.streams = metric_cell(METRIC_OPEN_STREAMS, NULL);
+    shared.retries = metric_cell(METRIC_RETRIES, NULL);
+    relay_settle_setup();
+    directory_setup();
+    return NULL;
+}
+
+void relay_attach(struct loop *loop)
+{
+    shared.clients[loop->index] = client_new(loop);
+}
+
+void relay_detach(struct loop *loop, void (*on_closed)(void *), void *arg)
+{
+    client_close(shared.clients[loop->index], on_closed, arg);
+}
+
+int relay_running(void)
+{
+    return atomic_load(&shared.running);
+}

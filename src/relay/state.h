@@ -1,0 +1,144 @@
+// The state of one relay, shared by the files that tell its life (relay.c is where to begin).
+
+#pragma once
+#include "common/http/client.h"
+#include "common/http/server.h"
+#include "common/json_edit.h"
+#include "common/lane.h"
+#include "relay/channel/provider.h"
+#include "relay/chat.h"
+#include "relay/relay.h"
+#include "service/choice.h"
+#include "service/directory.h"
+#include "service/snapshot.h"
+
+enum relay_step {
+    RELAY_ADMIT,
+    RELAY_CHOOSE,
+    RELAY_SEND,
+    RELAY_SETTLE,
+    RELAY_END,
+    RELAY_WAIT, // a callback will bring it back
+};
+
+// How the reply ended, as the log says.
+enum relay_ending { ENDED_WELL, ENDED_CUT, ENDED_ERROR, ENDED_TIMEOUT, ENDED_CLIENT_GONE,
+                    ENDED_SHUTDOWN, ENDED_QUOTA };
+
+struct relay {
+    struct job job; // first, so a job is its relay
+    struct exchange *x;
+    struct loop *loop;
+    struct arena *arena;   // the exchange's
+    struct arena *scratch; // emptied before every payload
+    struct arena *joined;  // emptied before every piece of the answer
+    const struct relay_route *route;
+    const struct snapshot *snapshot;
+    enum relay_step step;
+
+    // admit
+    unsigned char digest[SHA256_SIZE];
+    struct caller *caller;
+    const char *ip;
+    struct json_text body;
+    struct chat_head head;
+    const struct price *price;
+    int64_t group_ratio;
+    int64_t prompt_estimate;
+    int64_t reserved, token_reserved; // of caller->user_account, ->token_account
+
+    // choose
+    const struct candidates *candidates;
+    struct tried tried;
+    struct choice choice;
+    int attempts;
+    const char *sent_model;
+    bool unsuited; // a channel was passed over because it cannot do this mode
+
+    // send
+    struct attempt attempt;
+    struct call *call;  // of this attempt
+    bool calling;       // it has not ended
+    bool refused;       // its status is no success: the body is an error
+    bool on_worker;     // this relay is in a worker's hands: nobody else touches it
+    struct deadline linger; // for an upstream that does not end after its last word
+    bool translated; // caller and provider speak different dialects
+    bool parsed;
+    struct chat_request request;
+    struct chat_target target;
+    struct chat_reader reader;
+    struct chat_writer writer;
+    bool streaming;    // this answer comes in frames
+    bool hide_usage;   // the client did not ask for the usage frame that we asked for
+    struct buf in;     // of the upstream, as received
+    struct cutter cutter;
+    struct buf out;    // translated, not yet written
+    struct buf text;   // what the model said, for counting when it must be
+    struct buf dropped;
+    struct chat_reader gatherer; // reads for their text the frames that only passed through
+    size_t written;    // bytes of `in` handed to the client
+    bool spoken;       // a frame with something in it has come
+    int64_t frames, received;
+    int64_t covered;      // tokens of output that the reservation reaches to
+    int64_t quota_wanted; // more of it, which a worker must fetch
+    bool answered;     // bytes have reached the client: too late for another channel
+    bool paused;
+
+    // settle
+    struct err *failed;
+    struct chat_error upstream_error; // what the provider said, if it did
+    enum relay_ending ending;
+    struct chat_usage usage;
+    enum { SETTLE_COUNT, SETTLE_PRICE, SETTLE_WRITE } settling;
+    bool counted;      // some of the usage was counted by us
+    int64_t used[TRIED_MOST]; // channels asked, in order
+    int used_count;
+    int64_t quota, token_quota, shortfall;
+    bool gone;         // the client left
+    bool settled;      // in the journal, or nothing to be billed
+    int64_t first_ms;  // clock_steady_ms of the first byte of the answer
+    struct relay *next, *prev; // of those running on this loop
+};
+
+// relay.c
+struct db_pool *relay_pool(void);
+void relay_go(struct relay *r, enum relay_step step);
+void relay_on_worker(struct relay *r, void (*work)(struct job *job)); // then on to r->step
+void relay_fail(struct relay *r, struct err *e); // an attempt or the whole relay, from a callback
+
+// admit.c
+enum relay_step relay_admit(struct relay *r);
+struct err *relay_identify(struct relay *r, bool *missing); // key -> caller; *missing: not in memory
+void relay_load_caller(struct job *job);
+bool relay_cover(struct relay *r, int64_t quota); // reserves more in memory; false: a worker must
+void relay_cover_on_worker(struct job *job);      // r->quota_wanted, from the balances; r->failed
+
+// upstream.c
+struct err *relay_prepare(struct relay *r); // the attempt and its call, ready to start
+void relay_attempt_failed(struct relay *r, const struct err *e); // health, exclusion
+struct err *relay_upstream_error(struct relay *r); // what a status that is no success means
+
+// answer.c: from upstream bytes to client bytes
+void relay_answer_begin(struct relay *r);            // a good status has come
+struct err *relay_answer_feed(struct relay *r, struct str bytes, bool last);
+void relay_answer_flush(struct relay *r);            // what may be written is
+void relay_answer_finish(struct relay *r);           // the same, and a head even without a body
+void relay_answer_gather(struct relay *r);           // into r->text what was only forwarded
+void relay_answer_release(struct relay *r);
+
+// settle.c
+void relay_settle_setup(void);
+enum relay_step relay_settle(struct relay *r);
+
+// models.c
+struct err *relay_models(struct relay *r); // the answer, into r->out
+
+// refuse.c
+void relay_refuse_said(struct exchange *x, const struct dialect *speaks, const struct err *e,
+                       const struct chat_error *upstream); // in the provider's own words where safe
+void relay_error_words(struct arena *a, const struct dialect *speaks, const struct err *e,
+                       const struct chat_error *upstream, struct chat_error *out);
+
+// count.c: tokens, where no upstream said how many
+int64_t count_prompt(const struct chat_request *request, const char *model);
+int64_t count_text(struct str text, const char *model);

@@ -1,0 +1,355 @@
+// One attempt: what is sent to which channel, and what a refusal means.
+
+#include <ctype.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "relay/state.h"
+#include "service/metrics.h"
+
+enum { OUT_MOST = 512 << 20, MAPPING_MOST = 16 };
+
+// --- the model's name upstream ----------------------------------------------------
+
+static struct err *map_model(struct relay *r)
+{
+    const struct snapshot_channel *c = r->choice.channel;
+    const char *model = r->head.model;
+    for (int i = 0; i < MAPPING_MOST; i++) {
+        const char *next = map_get(&c->models, str_of(model));
+        if (!next || !strcmp(next, model)) {
+            r->sent_model = model;
+            return NULL;
+        }
+        model = next;
+    }
+    return err_new(r->arena, &err_model_mapping_loop, "channel %lld: %s", (long long)c->row.id,
+                   r->head.model);
+}
+
+// --- headers ----------------------------------------------------------------------
+
+static struct str caller_header(struct attempt *t, const char *name)
+{
+    struct relay *r = t->caller;
+    return http_header(&r->x->headers, name);
+}
+
+// "{api_key}" in an override stands for the channel's key.
+static const char *override_value(struct arena *a, struct str value, const char *key)
+{
+    static const char mark[] = "{api_key}";
+    const char *text = arena_str(a, value), *at = strstr(text, mark);
+    return at ? arena_printf(a, "%.*s%s%s", (int)(at - text), text, key, at + strlen(mark)) : text;
+}
+
+// An override replaces the header of that name, whoever set it.
+static void drop_header(struct buf *headers, struct str name)
+{
+    for (size_t at = 0; at < headers->n;) {
+        const char *end = memchr(headers->p + at, '\n', headers->n - at);
+        size_t n = end ? (size_t)(end - headers->p) - at + 1 : headers->n - at;
+        bool same = n > name.n && headers->p[at + name.n] == ':' &&
+                    !strncasecmp(headers->p + at, name.p, name.n);
+        if (same) {
+            memmove(headers->p + at, headers->p + at + n, headers->n - at - n + 1);
+            headers->n -= n;
+        } else {
+            at += n;
+        }
+    }
+}
+
+static struct err *add_headers(struct relay *r)
+{
+    struct attempt *t = &r->attempt;
+    TRY(attempt_header(t, "Content-Type", STR("application/json")));
+    TRY(attempt_header(t, "Accept", r->head.stream ? STR("text/event-stream") : STR("application/json")));
+    TRY(attempt_header(t, "User-Agent", STR("token-factory/" TF_VERSION)));
+    const struct snapshot_channel *c = r->choice.channel;
+    for (int i = 0; i < c->header_count; i++) {
+        drop_header(&t->headers, c->headers[i].name);
+        const char *value = override_value(r->arena, c->headers[i].value, t->key);
+        TRY(attempt_header(t, arena_str(r->arena, c->headers[i].name), str_of(value)));
+    }
+    return NULL;
+}
+
+// --- the body ---------------------------------------------------------------------
+
+static struct str quoted(struct arena *a, const char *text)
+{
+    BUF_HERE(out, 4096);
+    json_quote(&out, str_of(text));
+    return str_of(arena_str(a, buf_view(&out)));
+}
+
+// stream_options with include_usage switched on, the rest as it was.
+static struct str with_usage(struct arena *a, yyjson_val *options)
+{
+    BUF_HERE(out, 64 << 10);
+    struct json j = {.out = &out};
+    size_t i, max;
+    yyjson_val *name, *value;
+    json_obj(&j, NULL);
+    json_bool(&j, "include_usage", true);
+    yyjson_obj_foreach(options, i, max, name, value)
+    {
+        if (!yyjson_equals_str(name, "include_usage"))
+            json_val(&j, yyjson_get_str(name), value);
+    }
+    json_end(&j);
+    return str_of(arena_str(a, buf_view(&out)));
+}
+
+static bool asks_for_usage(const struct relay *r)
+{
+    return r->head.stream && !r->head.wants_usage && r->attempt.provider->dialect == &openai_dialect &&
+           !(r->attempt.provider->quirks & NO_STREAM_USAGE);
+}
+
+// Same dialect: the caller's own bytes, with as little changed as can be.
+static void edit_body(struct relay *r)
+{
+    const struct snapshot_channel *c = r->choice.channel;
+    struct json_edit edits[JSON_EDITS_MOST];
+    size_t count = 0;
+    if (strcmp(r->sent_model, r->head.model) != 0)
+        edits[count++] = (struct json_edit){"model", quoted(r->arena, r->sent_model)};
+    if (r->hide_usage)
+        edits[count++] = (struct json_edit){
+            "stream_options", with_usage(r->arena, yyjson_obj_get(r->body.root, "stream_options"))};
+    for (int i = 0; i < c->param_count && count < JSON_EDITS_MOST; i++)
+        edits[count++] =
+            (struct json_edit){arena_str(r->arena, c->params[i].name), c->params[i].value};
+    r->call->pieces = json_text_edit(r->arena, &r->body, edits, count, r->call->body, CALL_PIECES);
+}
+
+static struct err *parse_request(struct relay *r)
+{
+    if (r->parsed)
+        return NULL;
+    TRY(r->route->speaks->parse_request(r->arena, r->body.root, &r->request));
+    r->parsed = true;
+    return NULL;
+}
+
+// The channel's own system prompt stands in where the caller gave none.
+static void add_system_prompt(struct relay *r, struct chat_request *request)
+{
+    const char *prompt = r->choice.channel->row.system_prompt;
+    if (text_is_empty(prompt) || request->system)
+        return;
+    struct chat_part *part = NEW(r->arena, struct chat_part);
+    part->kind = PART_TEXT;
+    part->text = str_of(prompt);
+    request->system = part;
+}
+
+static void free_buf(void *buf)
+{
+    buf_free(buf);
+}
+
+static struct err *translate_body(struct relay *r)
+{
+    const struct provider *p = r->attempt.provider;
+    const struct snapshot_channel *c = r->choice.channel;
+    TRY(parse_request(r));
+    struct chat_request *request = NEW(r->arena, struct chat_request);
+    *request = r->request; // an attempt's changes must not reach the next one
+    add_system_prompt(r, request);
+    if (p->fix_request)
+        TRY(p->fix_request(&r->attempt, request));
+    buf_clear(&r->dropped);
+    r->target = (struct chat_target){r->sent_model, p->quirks, r->head.stream, &r->dropped};
+    struct buf *body = NEW(r->arena, struct buf);
+    *body = BUF(OUT_MOST);
+    arena_defer(r->arena, free_buf, body);
+    TRY(p->dialect->write_request(r->arena, request, &r->target, body));
+    if (body->overflow)
+        return err_new(r->arena, &err_body_too_large, "translated request");
+    r->call->body[0] = buf_view(body);
+    r->call->pieces = 1;
+    if (!c->param_count)
+        return NULL;
+    struct json_text text;
+    struct json_edit edits[JSON_EDITS_MOST];
+    size_t count = 0;
+    TRY(json_text_read(r->arena, buf_view(body), &text));
+    for (int i = 0; i < c->param_count && count < JSON_EDITS_MOST; i++)
+        edits[count++] =
+            (struct json_edit){arena_str(r->arena, c->params[i].name), c->params[i].value};
+    r->call->pieces = json_text_edit(r->arena, &text, edits, count, r->call->body, CALL_PIECES);
+    return NULL;
+}
+
+// --- putting it together ------------------------------------------------------------
+
+static struct err *find_provider(struct relay *r)
+{
+    const struct snapshot_channel *c = r->choice.channel;
+    const struct provider *p = provider_of(c->row.type);
+    if (!p)
+        return err_new(r->arena, &err_channel_misconfigured, "channel %lld: no provider of type %d",
+                       (long long)c->row.id, c->row.type);
+    buf_clear(&r->attempt.headers);
+    struct buf headers = r->attempt.headers.limit ? r->attempt.headers : BUF(64 << 10);
+    r->translated = p->dialect != r->route->speaks;
+    r->attempt = (struct attempt){
+        .arena = r->arena,
+        .provider = p,
+        .mode = r->route->mode,
+        .stream = r->head.stream,
+        .base_url = text_is_empty(c->row.base_url) ? p->base_url : c->row.base_url,
+        .key = r->choice.key->text,
+        .model = r->sent_model,
+        .other = c->row.other,
+        .headers = headers,
+        .caller_header = r->translated ? NULL : caller_header,
+        .caller = r,
+    };
+    bool chat = r->route->mode == MODE_CHAT;
+    if ((r->translated && !chat) || !p->path[r->route->mode])
+        return err_new(r->arena, &err_mode_unsupported, "%s", p->name);
+    return NULL;
+}
+
+struct err *relay_prepare(struct relay *r)
+{
+    const struct snapshot_channel *c = r->choice.channel;
+    TRY(map_model(r));
+    TRY(find_provider(r));
+    TRY(attempt_prepare(&r->attempt));
+    TRY(add_headers(r));
+    r->hide_usage = asks_for_usage(r);
+    r->call = NEW(r->arena, struct call);
+    bool own_prompt = !text_is_empty(c->row.system_prompt) && r->route->mode == MODE_CHAT;
+    if (r->translated || own_prompt || r->attempt.provider->fix_request)
+        TRY(translate_body(r));
+    else
+        edit_body(r);
+    r->translated = r->translated || own_prompt || r->attempt.provider->fix_request;
+    TRY(url_parse(r->arena, r->attempt.url, &r->call->url));
+    r->call->arena = r->arena;
+    r->call->method = "POST";
+    r->call->headers = buf_view(&r->attempt.headers);
+    r->call->proxy = c->row.proxy;
+    r->call->owner = r;
+    return NULL;
+}
+
+// --- what a failure means -------------------------------------------------------------
+
+static const struct {
+    int from, to;
+    const struct err_kind *kind;
+} meanings[] = {
+    {401, 401, &err_upstream_credentials}, {402, 403, &err_upstream_credentials},
+    {408, 408, &err_upstream_timeout},     {429, 429, &err_upstream_rate_limited},
+    {400, 499, &err_upstream_rejected},    {503, 503, &err_upstream_overloaded},
+    {529, 529, &err_upstream_overloaded},  {504, 504, &err_upstream_timeout},
+    {0, 999, &err_upstream_failed},
+};
+
+static int retry_after(const struct call *c)
+{
+    int64_t seconds;
+    struct str value = http_header(&c->headers_in, "retry-after");
+    return value.n && str_to_int(str_trim(value), &seconds) && seconds > 0 && seconds < 86400
+               ? (int)seconds
+               : 0;
+}
+
+struct err *relay_upstream_error(struct relay *r)
+{
+    int status = r->call->status;
+    yyjson_val *body = NULL;
+    r->upstream_error = (struct chat_error){.status = status};
+    if (!json_read(r->arena, buf_view(&r->in), &body))
+        r->attempt.provider->dialect->read_error(body, &r->upstream_error);
+    size_t i = 0;
+    while (status < meanings[i].from || status > meanings[i].to)
+        i++;
+    struct err *e = err_new(r->arena, meanings[i].kind, "status %d: %.*s", status,
+                            (int)(r->upstream_error.message.n < 300 ? r->upstream_error.message.n : 300),
+                            r->upstream_error.message.p ? r->upstream_error.message.p : "");
+    e->status = meanings[i].kind == &err_upstream_rejected ? status : meanings[i].kind->status;
+    e->retry_after = retry_after(r->call);
+    return e;
+}
+
+// --- its consequences for the channel ---------------------------------------------------
+
+struct disabling {
+    struct job job;
+    int64_t channel_id;
+    char key_id[17];
+    char reason[512];
+};
+
+static void disable(struct job *job)
+{
+    struct disabling *d = (struct disabling *)job;
+    ARENA(a);
+    DB(db);
+    struct err *e = db_lease(relay_pool(), a, &db);
+    if (!e)
+        e = health_disable(db, a, d->channel_id, d->key_id, d->reason);
+    if (e)
+        log_error("channel %lld: not disabled: %s", (long long)d->channel_id, e->detail);
+    free(d);
+}
+
+static void take_out_of_service(struct relay *r, const struct err *e)
+{
+    struct health *h = r->choice.key->health;
+    if (atomic_exchange(&h->off, true))
+        return; // somebody else saw it first
+    struct disabling *d = mem_new(sizeof(*d));
+    d->job.on_worker = disable;
+    d->channel_id = r->choice.channel->row.id;
+    memcpy(d->key_id, h->key_id, sizeof(d->key_id));
+    snprintf(d->reason, sizeof(d->reason), "%s", e->detail);
+    worker_run(&d->job);
+}
+
+static void count_failure(struct relay *r, const struct err *e)
+{
+    char channel[24];
+    snprintf(channel, sizeof(channel), "%lld", (long long)r->choice.channel->row.id);
+    metric_add(metric_cell(METRIC_UPSTREAM_ERRORS, channel, e->kind->code, NULL), 1);
+}
+
+static bool concerns_key_only(const struct err *e)
+{
+    return e->kind == &err_upstream_credentials || e->kind == &err_upstream_rate_limited;
+}
+
+void relay_attempt_failed(struct relay *r, const struct err *e)
+{
+    const struct relay_setting *s = &r->snapshot->settings.relay;
+    struct health *h = r->choice.key->health;
+    if (e->kind == &err_mode_unsupported) {
+        r->unsuited = true;
+        r->attempts--; // nobody was asked
+        tried_channel(&r->tried, r->choice.channel->row.id);
+        return;
+    }
+    if (concerns_key_only(e) && r->choice.channel->key_count > 1)
+        tried_key(&r->tried, h);
+    else
+        tried_channel(&r->tried, r->choice.channel->row.id);
+    if (!e->kind->retry) {
+        health_unsaid(h); // the caller's own fault
+        return;
+    }
+    count_failure(r, e);
+    health_bad(h, s->breaker_failures, s->breaker_rest_seconds, clock_steady_ms());
+    const char *said = r->upstream_error.message.p ? arena_str(r->arena, r->upstream_error.message) : "";
+    if (r->choice.channel->row.auto_ban &&
+        health_is_fatal(&r->snapshot->settings, r->call->status, said))
+        take_out_of_service(r, e);
+}

@@ -1,0 +1,241 @@
+// Management goes to a worker and comes back; relays stay on their loop.
+
+#include "router/dispatch.h"
+
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "controller/process.h"
+#include "middleware/guards.h"
+#include "router/router.h"
+#include "service/client_ip.h"
+#include "service/metrics.h"
+#include "setting/boot.h"
+
+enum { MANAGEMENT_BODY = 1 << 20, UNKNOWN_BODY = 64 << 10, ANSWER_MAX = 64 << 20 };
+
+static struct {
+    struct db_pool *pool;
+    size_t relay_body;
+    bool https;
+} shared;
+
+// A management request in somebody's hands: the loop's, then a worker's, then the loop's again.
+struct request {
+    struct job job;
+    struct http http;
+    const struct route *route; // NULL: nothing there
+    struct user user;
+    struct session session;
+};
+
+static void on_worker(struct job *job);
+static void on_answered(struct job *job);
+
+void router_setup(const struct boot *boot, struct db_pool *pool)
+{
+    shared.pool = pool;
+    shared.relay_body = (size_t)boot->max_request_body_mb << 20;
+    shared.https = !text_is_empty(boot->tls_cert);
+    process_setup(pool);
+}
+
+void router_drain(void)
+{
+    process_drain();
+}
+
+static bool under(struct str path, const char *folder)
+{
+    size_t n = strlen(folder);
+    return str_starts(path, folder) && (path.n == n || path.p[n] == '/');
+}
+
+static struct err *on_head(struct exchange *x)
+{
+    struct route_match match;
+    router_match(x->method, x->path, &match);
+    x->owner = (void *)(uintptr_t)match.route;
+    x->body_limit = !match.route                       ? UNKNOWN_BODY
+                    : match.route->kind == ROUTE_RELAY ? shared.relay_body
+                                                       : MANAGEMENT_BODY;
+    return NULL;
+}
+
+// --- management -------------------------------------------------------------------------
+
+static struct request *request_new(struct exchange *x, const struct route *route)
+{
+    struct arena *a = arena_new(); // not x->arena: the loop may use that meanwhile
+    struct request *r = NEW(a, struct request);
+    r->route = route;
+    r->job = (struct job){.loop = x->loop, .on_worker = on_worker, .on_loop = on_answered};
+    r->http = (struct http){
+        .exchange = x,
+        .arena = a,
+        .pool = shared.pool,
+        .role = route ? (int)route->who : ROLE_GUEST,
+        .ip = x->peer,
+        .https = shared.https,
+        .user = &r->user,
+        .session = &r->session,
+        .out = BUF(ANSWER_MAX),
+    };
+    return r;
+}
+
+static void set_params(struct http *x, const struct route_match *match)
+{
+    memcpy(x->params, match->params, sizeof(x->params));
+    x->param_count = match->param_count;
+}
+
+// One line for what went wrong: ours is an error, an upstream's or the load's a warning.
+static void log_failure(const struct http *x, const struct err *e)
+{
+    int status = e->status ? e->status : e->kind->status;
+    enum log_level level = status == 500 ? LOG_ERROR : status > 500 ? LOG_WARN : LOG_INFO;
+    log_write(level, x->exchange->request_id, "%.*s %.*s: %s: %s", STR_ARGS(x->exchange->method),
+              STR_ARGS(x->exchange->path), e->kind->code, e->detail);
+}
+
+static void fail(struct http *x, const struct err *e)
+{
+    log_failure(x, e);
+    http_fail(x, e);
+}
+
+// Guards, then the handler, with a connection for both.
+static struct err *manage(struct request *r)
+{
+    struct http *x = &r->http;
+    TRY(http_db_take(x));
+    TRY(guards_run(x));
+    return r->route->handler(x);
+}
+
+static void publish(const struct http *x)
+{
+    for (size_t i = 0; i < x->change_count; i++)
+        change_publish(x->changes[i].kind, x->changes[i].id);
+}
+
+static struct err *run(struct request *r)
+{
+    guard_language(&r->http);
+    if (r->route->kind == ROUTE_MANAGEMENT)
+        return manage(r);
+    return r->route->handler(&r->http);
+}
+
+static void on_worker(struct job *job)
+{
+    struct request *r = (struct request *)job;
+    struct err *e = run(r);
+    http_db_release(&r->http);
+    if (e)
+        fail(&r->http, e);
+    else
+        publish(&r->http);
+}
+
+static void request_free(struct request *r)
+{
+    struct buf out = r->http.out;
+    arena_free(r->http.arena); // r too
+    buf_free(&out);
+}
+
+// The client may have left meanwhile: then the answer is dropped, and the exchange ends all the
+// same.
+static void on_answered(struct job *job)
+{
+    struct request *r = (struct request *)job;
+    struct http *x = &r->http;
+    exchange_reply(x->exchange, x->status, x->content_type, x->headers, x->header_count,
+                   buf_view(&x->out));
+    request_free(r);
+}
+
+// --- what has no handler ------------------------------------------------------------------
+
+static void refuse(struct exchange *x, const struct route *route, const struct err *e)
+{
+    if (under(x->path, "/v1") || (route && route->kind == ROUTE_RELAY)) {
+        relay_refuse(x, route ? route->relay.speaks : NULL, e);
+        return;
+    }
+    struct request *r = request_new(x, route);
+    guard_secure(&r->http);
+    guard_language(&r->http);
+    if (e->kind == &err_method_not_allowed)
+        http_header_add(&r->http, "Allow", router_allow(r->http.arena, x->path));
+    fail(&r->http, e);
+    on_answered(&r->job);
+}
+
+static void on_reject(struct exchange *x, const struct err *e)
+{
+    struct route_match match;
+    router_match(x->method, x->path, &match);
+    refuse(x, match.route, e);
+}
+
+static void refuse_unknown(struct exchange *x, bool known_path)
+{
+    const struct err_kind *kind = known_path ? &err_method_not_allowed : &err_route_not_found;
+    refuse(x, NULL, err_new(x->arena, kind, "%.*s", STR_ARGS(x->path)));
+}
+
+// --- requests -------------------------------------------------------------------------------
+
+static void on_request(struct exchange *x)
+{
+    const struct route *route = x->owner;
+    struct route_match match;
+    x->owner = NULL;
+    if (route && route->kind == ROUTE_RELAY) {
+        relay_begin(x, &route->relay);
+        return;
+    }
+    router_match(x->method, x->path, &match);
+    if (!match.route) {
+        refuse_unknown(x, match.known_path);
+        return;
+    }
+    struct request *r = request_new(x, match.route);
+    set_params(&r->http, &match);
+    if (match.route->kind == ROUTE_PLAIN && match.route->lane == LOOP) {
+        on_worker(&r->job);
+        on_answered(&r->job);
+        return;
+    }
+    worker_run(&r->job);
+}
+
+static void on_finish(struct exchange *x)
+{
+    bool busy = under(x->path, "/v1") || under(x->path, "/healthz") || under(x->path, "/readyz") ||
+                under(x->path, "/metrics");
+    enum log_level level = busy ? LOG_DEBUG : LOG_INFO;
+    if (under(x->path, "/api"))
+        metric_add(metric_cell(METRIC_MANAGEMENT, arena_printf(x->arena, "%d", x->status), NULL),
+                   1);
+    if (log_enabled(level))
+        log_write(level, x->request_id, "%.*s %.*s %d %lld ms %lld bytes", STR_ARGS(x->method),
+                  STR_ARGS(x->path), x->status, (long long)(clock_steady_ms() - x->began_ms),
+                  (long long)x->sent);
+}
+
+const struct http_handlers *router_handlers(void)
+{
+    static const struct http_handlers handlers = {
+        .on_head = on_head,
+        .on_request = on_request,
+        .on_reject = on_reject,
+        .on_finish = on_finish,
+    };
+    return &handlers;
+}

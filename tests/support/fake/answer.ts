@@ -1,0 +1,168 @@
+// One reply of the fake in one dialect: the good ones, and the ways in which they go wrong.
+import type net from "node:net";
+import type { Json, Refusal } from "./check";
+import * as claude from "./claude";
+import type { Directives } from "./directives";
+import * as openai from "./openai";
+import { Reply, type WireRequest } from "./wire";
+
+export type Dialect = "openai" | "claude" | "azure";
+
+export const isClaude = (dialect: Dialect): boolean => dialect === "claude";
+
+/** One request that the fake received, and what became of it. */
+export interface Seen {
+  n: number;
+  /** The id that the reply carried, so that a client's replies can be found again. */
+  id: string;
+  connection: number;
+  method: string;
+  path: string;
+  query: string;
+  route: string;
+  dialect: Dialect;
+  headers: Record<string, string>;
+  rawHeaders: [string, string][];
+  raw: Buffer;
+  body: Json;
+  wish: Directives;
+  status: number;
+  /** The bytes of the reply's body, before compression and framing. */
+  readonly sent: Buffer;
+  /** Its pieces, as they are written. */
+  parts: Buffer[];
+  refusal?: string;
+  outcome: "running" | "complete" | "cut" | "gone";
+}
+
+const FAILURE = "the fake was asked to fail";
+
+export class Answer extends Reply {
+  constructor(
+    socket: net.Socket,
+    request: WireRequest,
+    private readonly seen: Seen,
+    /** Resolves when the named hold is released, or the peer has left. */
+    private readonly released: (name: string) => Promise<void>,
+  ) {
+    super(socket, request, {});
+    seen.parts = this.sent;
+  }
+
+  get dialect(): Dialect {
+    return this.seen.dialect;
+  }
+
+  private get idHeaders(): Record<string, string> {
+    return isClaude(this.seen.dialect)
+      ? { "request-id": `req_${this.seen.id}`, "anthropic-organization-id": "org-fake" }
+      : {
+          "x-request-id": `req_${this.seen.id}`,
+          "openai-processing-ms": "7",
+          "openai-organization": "org-fake",
+        };
+  }
+
+  async json(status: number, body: Json | string): Promise<void> {
+    const text = typeof body === "string" ? body : JSON.stringify(body);
+    await this.whole(status, { "content-type": "application/json", ...this.idHeaders }, text);
+  }
+
+  async refuse(error: Refusal): Promise<void> {
+    this.wish = {};
+    await this.json(
+      error.status,
+      this.envelope({
+        message: error.message,
+        type: error.type,
+        code: error.code,
+        param: error.param,
+      }),
+    );
+  }
+
+  envelope(error: {
+    message: string;
+    type?: string | undefined;
+    code?: string | null | undefined;
+    param?: string | null;
+  }): string {
+    return isClaude(this.seen.dialect)
+      ? claude.errorBody(error, `req_${this.seen.id}`)
+      : openai.errorBody(error);
+  }
+
+  /** Does what the wish wants to happen instead of a good reply, if anything. */
+  async misbehaved(): Promise<boolean> {
+    const { wish } = this;
+    if (wish.header_delay_ms !== undefined) await delay(wish.header_delay_ms);
+    if (wish.hold?.after_events === -1) await this.released(wish.hold.name);
+    if (wish.cut?.after_bytes === 0) this.cut(wish.cut.how);
+    if (wish.garbage === "http") await this.raw(Buffer.from("\0\x01\x02 this is not HTTP\r\n\r\n"));
+    else if (wish.garbage === "body") await this.json(200, "<html>not json</html>");
+    else if (wish.redirect !== undefined) await this.whole(302, { location: wish.redirect }, "");
+    else if (wish.status !== undefined) await this.fail(wish.status, wish.error);
+    else return false;
+    return true;
+  }
+
+  private async fail(status: number, error: Directives["error"]): Promise<void> {
+    const type = typeof error === "string" ? "text/plain" : "application/json";
+    const body = typeof error === "string" ? error : this.envelope({ message: FAILURE, ...error });
+    await this.whole(status, { "content-type": type, ...this.idHeaders }, body);
+  }
+
+  /** A stream of frames, closed by the dialect's own last frame. */
+  async frames(frames: string[], last: string): Promise<void> {
+    const { wish } = this;
+    await this.stream(200, {
+      "content-type": "text/event-stream; charset=utf-8",
+      "cache-control": "no-cache",
+      ...this.idHeaders,
+    });
+    for (const [i, frame] of frames.entries()) {
+      if (wish.hold?.after_events === i) await this.released(wish.hold.name);
+      if (wish.cut?.after_events === i) this.cut(wish.cut.how);
+      if (wish.error_in_stream?.after === i) return this.errorFrame(wish.error_in_stream);
+      if (i > 0 && wish.delay_ms !== undefined) await delay(wish.delay_ms);
+      if (wish.comments) await this.chunk(this.shaped(": keep-alive\n\n"));
+      await this.chunk(this.shaped(frame));
+    }
+    if (wish.hold?.after_events === frames.length) await this.released(wish.hold.name);
+    if (wish.cut?.after_events === frames.length) this.cut(wish.cut.how);
+    if (wish.error_in_stream !== undefined && wish.error_in_stream.after >= frames.length)
+      return this.errorFrame(wish.error_in_stream);
+    if (!wish.no_end) await this.chunk(this.shaped(last));
+    await this.end();
+  }
+
+  private async errorFrame(error: {
+    type?: string;
+    code?: string;
+    message?: string;
+  }): Promise<void> {
+    const body = this.envelope({
+      message: error.message ?? FAILURE,
+      type: error.type,
+      code: error.code,
+    });
+    await this.chunk(
+      this.shaped(
+        isClaude(this.seen.dialect) ? `event: error\ndata: ${body}\n\n` : `data: ${body}\n\n`,
+      ),
+    );
+    await this.end();
+  }
+
+  /** The same event in another legal spelling. */
+  private shaped(frame: string): string {
+    let out = frame;
+    if (this.wish.multiline) out = out.replace(/^data: \{"([^"]+)":/m, 'data: {"$1":\ndata: ');
+    if (this.wish.no_space) out = out.replace(/^(data|event): /gm, "$1:");
+    return this.wish.crlf ? out.replaceAll("\n", "\r\n") : out;
+  }
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
