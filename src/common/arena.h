@@ -11,7 +11,8 @@
 struct arena;
 
 struct arena *arena_new(void);
-void arena_free(struct arena *a);  // releases everything; deferred calls run newest first; NULL is fine
+// Releases everything; deferred calls run newest first; NULL is fine.
+void arena_free(struct arena *a);
 void arena_reset(struct arena *a); // same, but the arena stays usable and keeps one chunk
 
 void *arena_alloc(struct arena *a, size_t size); // zeroed, never NULL, aligned for anything

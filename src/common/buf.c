@@ -24,16 +24,16 @@ void buf_clear(struct buf *b)
         b->p[0] = '\0';
 }
 
-char *buf_room(struct buf *b, size_t more)
+char *buf_room(struct buf *b, size_t n)
 {
-    if (b->overflow || more > b->limit - b->n) {
+    if (b->overflow || n > b->limit - b->n) {
         b->overflow = true;
         return NULL;
     }
-    if (b->n + more + 1 > b->cap) {
+    if (b->n + n + 1 > b->cap) {
         size_t cap = b->cap ? b->cap * 2 : 128;
-        if (cap < b->n + more + 1)
-            cap = b->n + more + 1;
+        if (cap < b->n + n + 1)
+            cap = b->n + n + 1;
         b->p = mem_resize(b->cap ? b->p : NULL, cap);
         b->cap = cap;
     }

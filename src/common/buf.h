@@ -14,7 +14,7 @@ struct buf {
 
 #define BUF(limit_) ((struct buf){.p = (char *)"", .limit = (limit_)})
 
-void buf_free(struct buf *b); // gives the memory back; the buffer stays usable
+void buf_free(struct buf *b);  // gives the memory back; the buffer stays usable
 void buf_clear(struct buf *b); // forgets the bytes, keeps the memory
 void buf_add(struct buf *b, const char *s, size_t n);
 void buf_puts(struct buf *b, const char *s);

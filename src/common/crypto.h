@@ -16,12 +16,13 @@ void crypto_setup(struct str secret);
 const char *crypto_seal(struct arena *a, const char *purpose, const char *plain);
 
 // err_sealed_unreadable when it was not sealed by us for this purpose. "" opens to "".
-struct err *crypto_open(struct arena *a, const char *purpose, const char *sealed, const char **plain);
+struct err *crypto_open(struct arena *a, const char *purpose, const char *sealed,
+                        const char **plain);
 
 // A key for another use ("session"), derived from the same secret.
 void crypto_derive(const char *use, unsigned char out[32]);
 
-const char *base64url(struct arena *a, const void *bytes, size_t n);  // without padding
+const char *base64url(struct arena *a, const void *bytes, size_t n);   // without padding
 const char *base64_text(struct arena *a, const void *bytes, size_t n); // with padding
 
 // Accepts both alphabets, missing padding and white space; .p NULL if it is something else.

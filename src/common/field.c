@@ -170,25 +170,29 @@ static bool read_value(struct arena *a, const struct field *f, yyjson_val *in,
     }
 }
 
+static struct err *take_member(struct arena *a, const struct field *f, yyjson_val *member,
+                               void *row)
+{
+    bool required = f->flags & REQUIRED;
+    if (!member && required)
+        return err_new(a, &err_field_missing, "%s", f->name);
+    if (!member || (yyjson_is_null(member) && !required))
+        return NULL;
+    struct field_value v;
+    if (!read_value(a, f, member, &v))
+        return invalid(a, f);
+    TRY(field_check(a, f, v));
+    field_set(f, row, v);
+    return NULL;
+}
+
 struct err *fields_from_json(struct arena *a, const struct field *fields, yyjson_val *in, void *row)
 {
     if (!yyjson_is_obj(in))
         return err_new(a, &err_body_invalid, "not a JSON object");
     TRY(json_no_duplicates(a, in));
-    for (const struct field *f = fields; f->name; f++) {
-        if (f->flags & (KEY | READONLY))
-            continue;
-        yyjson_val *member = yyjson_obj_get(in, f->name);
-        if (!member || (yyjson_is_null(member) && !(f->flags & REQUIRED))) {
-            if (f->flags & REQUIRED)
-                return err_new(a, &err_field_missing, "%s", f->name);
-            continue;
-        }
-        struct field_value v;
-        if (!read_value(a, f, member, &v))
-            return invalid(a, f);
-        TRY(field_check(a, f, v));
-        field_set(f, row, v);
-    }
+    for (const struct field *f = fields; f->name; f++)
+        if (!(f->flags & (KEY | READONLY)))
+            TRY(take_member(a, f, yyjson_obj_get(in, f->name), row));
     return NULL;
 }

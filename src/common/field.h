@@ -12,19 +12,19 @@
 enum field_type { FIELD_BOOL, FIELD_INT, FIELD_BIG, FIELD_REAL, FIELD_TEXT };
 
 enum field_flags {
-    KEY = 1 << 0,      // primary key, filled in by the database
+    KEY = 1 << 0, // primary key, filled in by the database
     UNIQUE = 1 << 1,
     INDEX = 1 << 2,
-    SECRET = 1 << 3,   // never leaves in JSON
-    READONLY = 1 << 4, // never taken from JSON
-    REQUIRED = 1 << 5, // must be present in JSON
-    SEALED = 1 << 6,   // encrypted at rest (common/crypto.h); such a column cannot be searched
-    NULLABLE = 1 << 7, // "" is stored as NULL, so that UNIQUE admits many empty ones
-    VIRTUAL = 1 << 8,  // in JSON only, no column
-    FILTER = 1 << 9,   // lists may be filtered by it
-    SORT = 1 << 10,    // lists may be sorted by it
+    SECRET = 1 << 3,     // never leaves in JSON
+    READONLY = 1 << 4,   // never taken from JSON
+    REQUIRED = 1 << 5,   // must be present in JSON
+    SEALED = 1 << 6,     // encrypted at rest (common/crypto.h); such a column cannot be searched
+    NULLABLE = 1 << 7,   // "" is stored as NULL, so that UNIQUE admits many empty ones
+    VIRTUAL = 1 << 8,    // in JSON only, no column
+    FILTER = 1 << 9,     // lists may be filtered by it
+    SORT = 1 << 10,      // lists may be sorted by it
     JSON_TEXT = 1 << 11, // text that must itself be a JSON object or empty
-    ADMIN = 1 << 12,   // left out of what users see
+    ADMIN = 1 << 12,     // left out of what users see
 };
 
 struct field {
@@ -45,17 +45,11 @@ struct field {
         double: FIELD_REAL,                                                                        \
         const char *: FIELD_TEXT)
 #define FIELD(T, member, ...)                                                                      \
-    {                                                                                              \
-        .name = #member, .type = FIELD_TYPE(((T *)0)->member), .at = offsetof(T, member),          \
-        __VA_ARGS__                                                                                \
-    }
+    {.name = #member, .type = FIELD_TYPE(((T *)0)->member), .at = offsetof(T, member), __VA_ARGS__}
 
 // The same member under another name: FIELD_AS(struct ratios, model_ratio, "ModelRatio")
 #define FIELD_AS(T, member, name_, ...)                                                            \
-    {                                                                                              \
-        .name = (name_), .type = FIELD_TYPE(((T *)0)->member), .at = offsetof(T, member),          \
-        __VA_ARGS__                                                                                \
-    }
+    {.name = (name_), .type = FIELD_TYPE(((T *)0)->member), .at = offsetof(T, member), __VA_ARGS__}
 
 struct field_value {
     enum field_type type;
@@ -71,7 +65,8 @@ void field_set(const struct field *f, void *row, struct field_value v);
 
 // Reads the value from its text form, as in environment variables, stored options and query
 // strings; err_field_invalid (the detail is the name) when it is not of the type or out of range.
-struct err *field_parse(struct arena *a, const struct field *f, const char *text, struct field_value *v);
+struct err *field_parse(struct arena *a, const struct field *f, const char *text,
+                        struct field_value *v);
 
 // Checks range, length, UTF-8 and JSON_TEXT of a value that came from outside.
 struct err *field_check(struct arena *a, const struct field *f, struct field_value v);
@@ -89,4 +84,5 @@ void fields_to_json(const struct field *fields, const void *row, struct json *j,
 
 // Takes what is present and may be written; checks everything; unknown members are ignored.
 // err_field_missing and err_field_invalid carry the field's name as detail.
-struct err *fields_from_json(struct arena *a, const struct field *fields, yyjson_val *in, void *row);
+struct err *fields_from_json(struct arena *a, const struct field *fields, yyjson_val *in,
+                             void *row);

@@ -24,8 +24,8 @@ struct json {
 
 void json_obj(struct json *j, const char *key);
 void json_arr(struct json *j, const char *key);
-void json_end(struct json *j);     // closes the innermost
-void json_end_all(struct json *j); // closes whatever is open
+void json_end(struct json *j);                                 // closes the innermost
+void json_end_all(struct json *j);                             // closes whatever is open
 void json_str(struct json *j, const char *key, const char *s); // NULL writes null
 void json_strn(struct json *j, const char *key, struct str s); // s.p NULL writes null
 void json_int(struct json *j, const char *key, int64_t v);
@@ -45,7 +45,8 @@ struct err *json_read(struct arena *a, struct str text, yyjson_val **root);
 
 // The same; *pool is the reader's copy of the text, in which every string of the values stands at
 // the offset it has in the text (json_edit.h).
-struct err *json_read_pooled(struct arena *a, struct str text, yyjson_val **root, const char **pool);
+struct err *json_read_pooled(struct arena *a, struct str text, yyjson_val **root,
+                             const char **pool);
 
 // The same, reading strings in place: `bytes` must be followed by at least 4 writable bytes
 // (YYJSON_PADDING_SIZE), is changed, and must outlive the values.

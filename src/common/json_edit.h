@@ -14,7 +14,7 @@ struct json_text {
 };
 
 struct json_edit {
-    const char *key; // of the outermost object
+    const char *key;  // of the outermost object
     struct str value; // JSON text; replaces the member's value, or is added when there is none
 };
 

@@ -11,7 +11,8 @@
 
 enum lane { LOOP, WORKER };
 
-// Something that is due later on this loop, coarse to a quarter of a second. Embedded; zeroed is unset.
+// Something that is due later on this loop, coarse to a quarter of a second. Embedded; zeroed is
+// unset.
 struct deadline {
     struct deadline *prev, *next;
     int64_t at_ms; // clock_steady_ms

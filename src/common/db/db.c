@@ -58,7 +58,7 @@ static struct err *read_column(struct running *r, struct arena *a, const struct 
     if (!r->db->driver->column(r->statement->handle, a, column, &v))
         return err_new(a, &err_db_failed, "%s.%s: a value of another type or out of range", t->name,
                        f->name);
-    if (f->flags & SEALED)
+    if (f->flags & SEALED && !text_is_empty(v.s))
         TRY(crypto_open(a, purpose(a, t, f), v.s, &v.s));
     field_set(f, row, v);
     return NULL;

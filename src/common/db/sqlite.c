@@ -232,9 +232,7 @@ static bool read_int(sqlite3_stmt *s, int column, struct field_value *v)
         break;
     default: return false;
     }
-    if (v->type == FIELD_BOOL)
-        return v->i == 0 || v->i == 1;
-    return v->type == FIELD_BIG || (v->i >= INT32_MIN && v->i <= INT32_MAX);
+    return v->type != FIELD_INT || (v->i >= INT32_MIN && v->i <= INT32_MAX);
 }
 
 static bool sqlite_column(void *handle, struct arena *a, int column, struct field_value *v)

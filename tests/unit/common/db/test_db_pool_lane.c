@@ -84,11 +84,11 @@ static void nothing_free(void **state)
 
 struct visitor {
     struct fixture *x;
-    atomic_int *order;
-    int place;
+    struct arena *a;
     struct err *failed;
     pthread_t thread;
-    struct arena *a;
+    atomic_int *order;
+    int place;
     bool break_it;
 };
 

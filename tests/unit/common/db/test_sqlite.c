@@ -95,9 +95,9 @@ static void write_file(const char *path, const char *text)
 {
     FILE *f = fopen(path, "w");
     assert_non_null(f);
-    for (int i = 0; i < 1000; i++)
+    for (int i = 0; f && i < 1000; i++)
         fputs(text, f);
-    fclose(f);
+    assert_int_equal(f ? fclose(f) : EOF, 0);
 }
 
 static void not_a_database(void **state)
