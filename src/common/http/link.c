@@ -233,7 +233,7 @@ void link_read_again(struct client_conn *conn)
 {
     conn->deaf = false;
     uv_read_start(stream_of(conn), on_alloc, on_read);
-    if (conn->state == CONN_BUSY && conn->tls)
+    if (conn->tls && (conn->state == CONN_BUSY || conn->state == CONN_IDLE))
         receive_tls(conn, (struct str){0}); // it may have been closed while nobody read
 }
 
@@ -405,7 +405,10 @@ static void send_encrypted(struct client_conn *conn)
         budget -= part.n < budget ? part.n : budget;
         if (client->gather.n < RECORD_MAX && !all_taken(conn) && budget)
             continue;
-        tls_send(conn->tls, buf_view(&client->gather), &client->cipher);
+        if (tls_send(conn->tls, buf_view(&client->gather), &client->cipher) != TLS_READY) {
+            on_write_failed(conn);
+            return;
+        }
         buf_clear(&client->gather);
     }
     link_write(conn, buf_view(&client->cipher));

@@ -176,7 +176,5 @@ void reply_heads_free(struct client *client);
 // --- proxy.c ------------------------------------------------------------------------
 
 bool proxy_read_url(struct call *c, struct url *out); // false: not a proxy we can use
-// Behind a proxy only a literal address can be guarded: names are resolved over there.
-bool proxy_may_reach(const char *host);
-void proxy_begin(struct client_conn *conn); // the TCP connection to the proxy is up
+void proxy_begin(struct client_conn *conn);           // the TCP connection to the proxy is up
 void proxy_receive(struct client_conn *conn, struct str bytes);

@@ -5,7 +5,6 @@
 
 #include "common/arena.h"
 #include "common/crypto.h"
-#include "common/http/egress.h"
 #include "common/http/link.h"
 
 bool proxy_read_url(struct call *c, struct url *out)
@@ -14,26 +13,6 @@ bool proxy_read_url(struct call *c, struct url *out)
         return false;
     return strcmp(out->scheme, "https") != 0 && strlen(out->user) < 256 &&
            strlen(out->password) < 256;
-}
-
-// inet_aton also knows "127.1" and "0x7f000001", which resolvers at the other end accept as well.
-bool proxy_may_reach(const char *host)
-{
-    union dns_address to = {0};
-    size_t n = strlen(host);
-    if (inet_aton(host, &to.v4.sin_addr))
-        to.v4.sin_family = AF_INET;
-    else if (inet_pton(AF_INET6, host, &to.v6.sin6_addr) == 1)
-        to.v6.sin6_family = AF_INET6;
-    else {
-        while (n && host[n - 1] == '.')
-            n--;
-        struct str name = {host, n}, end = STR("localhost");
-        bool local = n >= end.n && str_eq(str_skip(name, n - end.n), end) &&
-                     (n == end.n || host[n - end.n - 1] == '.');
-        return !local;
-    }
-    return egress_allowed(&to.any);
 }
 
 static void through(struct client_conn *conn)

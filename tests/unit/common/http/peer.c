@@ -168,7 +168,7 @@ void peer_wait_end(struct peer_conn *c)
         continue;
 }
 
-void peer_reset(struct peer_conn *c)
+void wire_reset(struct peer_conn *c)
 {
     struct linger hard = {1, 0};
     setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));

@@ -43,7 +43,7 @@ bool peer_hear_all(struct peer_conn *c, void *to, size_t n); // exactly n
 // One request, head and Content-Length body, with a NUL after it; its length, 0 at the end.
 size_t peer_request(struct peer_conn *c, char *to, size_t cap);
 void peer_wait_end(struct peer_conn *c); // until the client closes
-void peer_reset(struct peer_conn *c);    // closes with RST
+void wire_reset(struct peer_conn *c);    // closes with RST
 
 // --- certificates -----------------------------------------------------------------
 

@@ -32,7 +32,7 @@ static void serve_text(struct peer_conn *c)
 static void serve_echo(struct peer_conn *c)
 {
     static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n";
-    static _Thread_local char request[65536];
+    char request[8192];
     for (size_t n; (n = peer_request(c, request, sizeof(request)));) {
         char line[128];
         snprintf(line, sizeof(line), head, n);
@@ -518,7 +518,7 @@ static void serve_stale(struct peer_conn *c)
             if (!strcmp(how, "partial"))
                 peer_says(c, "HTTP/1.1 2");
             if (!strcmp(how, "reset"))
-                peer_reset(c);
+                wire_reset(c);
             return;
         }
         peer_says(c, OK_HEAD "Content-Length: 2\r\n\r\nhi");

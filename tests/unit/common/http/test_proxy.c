@@ -17,12 +17,12 @@
 static struct authority ca;
 
 struct script {
-    const char *says;    // instead of a success; NULL: let through
-    bool login;          // SOCKS5 asks for user and password
-    bool dribbles;       // byte by byte
-    SSL_CTX *tls;        // of the upstream behind it
-    char asked[512];     // what the client asked the proxy for
-    char request[4096];  // and what it told the upstream
+    const char *says;   // instead of a success; NULL: let through
+    bool login;         // SOCKS5 asks for user and password
+    bool dribbles;      // byte by byte
+    SSL_CTX *tls;       // of the upstream behind it
+    char asked[512];    // what the client asked the proxy for
+    char request[4096]; // and what it told the upstream
     unsigned char name[600];
 };
 
@@ -91,7 +91,8 @@ static void serve_socks(struct peer_conn *c)
         peer_wait_end(c);
         return;
     }
-    static const char named[] = "\x05\x00\x00\x03\x04" "abcd\x12\x34";
+    static const char named[] = "\x05\x00\x00\x03\x04"
+                                "abcd\x12\x34";
     say(c, s, named, sizeof(named) - 1);
     be_upstream(c, s);
 }
@@ -138,7 +139,9 @@ static void test_connect_refused(void **state)
 {
     static const char *const answers[] = {
         "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 5\r\n\r\nlogin",
-        "HTTP/1.1 502 Bad\r\n\r\n", "HTTP/1.1 302 Found\r\nLocation: http://x/\r\n\r\n", "hello\r\n\r\n",
+        "HTTP/1.1 502 Bad\r\n\r\n",
+        "HTTP/1.1 302 Found\r\nLocation: http://x/\r\n\r\n",
+        "hello\r\n\r\n",
         "HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno",
     };
     for (size_t i = 0; i < sizeof(answers) / sizeof(*answers); i++) {
@@ -212,9 +215,9 @@ static void test_socks_refused(void **state)
         bool login;
         const char *user;
     } ways[] = {
-        {"\x05\x05\x00\x01\0\0\0\0\0", false, ""},     // connection refused
-        {"\x05\x00\x00\x09\0\0\0\0\0", false, ""},     // unknown kind of address
-        {"\x04\x00\x00\x01\0\0\0\0\0", false, ""},     // another version
+        {"\x05\x05\x00\x01\0\0\0\0\0", false, ""}, // connection refused
+        {"\x05\x00\x00\x09\0\0\0\0\0", false, ""}, // unknown kind of address
+        {"\x04\x00\x00\x01\0\0\0\0\0", false, ""}, // another version
         {NULL, true, "user:wrong@"},
         {NULL, true, ""},
     };
@@ -251,7 +254,8 @@ static void test_tls_through_both(void **state)
 
 static void test_misconfigured(void **state)
 {
-    static const char *const proxies[] = {"https://127.0.0.1:1", "nonsense", "ftp://x:1", "http://"};
+    static const char *const proxies[] = {"https://127.0.0.1:1", "nonsense", "ftp://x:1",
+                                          "http://"};
     for (size_t i = 0; i < sizeof(proxies) / sizeof(*proxies); i++) {
         struct got *g = got_new(*state, "GET", "http://up.test/");
         g->call.proxy = proxies[i];
@@ -268,16 +272,19 @@ static void test_guard_of_literals(void **state)
         const char *host;
         bool fine;
     } hosts[] = {
-        {"127.0.0.1", false}, {"127.1", false},      {"2130706433", false},
-        {"[::1]", false},     {"169.254.169.254", false}, {"localhost", false},
-        {"a.localhost.", false}, {"[64:ff9b::7f00:1]", false}, {"8.8.8.8", true},
-        {"up.test", true},    {"notlocalhost", true},
+        {"127.0.0.1", false},       {"127.1", false},
+        {"2130706433", false},      {"[::1]", false},
+        {"169.254.169.254", false}, {"localhost", false},
+        {"a.localhost.", false},    {"[64:ff9b::7f00:1]", false},
+        {"8.8.8.8", true},          {"up.test", true},
+        {"notlocalhost", true},
     };
     struct script s = {0};
     struct peer *p = peer_start("127.0.0.1", serve_connect, &s, NULL);
     for (size_t i = 0; i < sizeof(hosts) / sizeof(*hosts); i++) {
         struct got *g = got_new(*state, "GET", "http://%s/", hosts[i].host);
-        g->call.proxy = arena_printf(g->arena, "http://127.0.0.1:%d", p->port); // ours may be private
+        g->call.proxy =
+            arena_printf(g->arena, "http://127.0.0.1:%d", p->port); // ours may be private
         g->call.guarded = true;
         got_start(g);
         got_wait(g);
@@ -292,14 +299,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, caller_setup, caller_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_connect),
-        TEST(test_connect_refused),
-        TEST(test_broken_proxies),
-        TEST(test_socks),
-        TEST(test_socks_refused),
-        TEST(test_tls_through_both),
-        TEST(test_misconfigured),
-        TEST(test_guard_of_literals),
+        TEST(test_connect),       TEST(test_connect_refused),   TEST(test_broken_proxies),
+        TEST(test_socks),         TEST(test_socks_refused),     TEST(test_tls_through_both),
+        TEST(test_misconfigured), TEST(test_guard_of_literals),
     };
     char file[] = "/tmp/test_proxy.XXXXXX";
     close(mkstemp(file));
