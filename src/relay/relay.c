@@ -68,7 +68,8 @@ void relay_begin(struct exchange *x, const struct relay_route *route)
 static enum relay_step choose(struct relay *r)
 {
     if (!choose_channel(r->candidates, &r->tried, r->loop->now_ms, &r->choice)) {
-        const struct err_kind *kind = r->unsuited ? &err_mode_unsupported : &err_channel_unavailable;
+        const struct err_kind *kind =
+            r->unsuited ? &err_mode_unsupported : &err_channel_unavailable;
         if (!r->failed)
             r->failed = err_new(r->arena, kind, "%s", r->head.model);
         r->ending = ENDED_ERROR;
@@ -343,9 +344,9 @@ void relay_go(struct relay *r, enum relay_step step)
 
 static void count_answer(const struct relay *r, int status)
 {
-    static const char *const modes[MODE_COUNT] = {"chat", "completion", "embedding", "rerank",
-                                                  "image", "image_edit", "speech", "transcription",
-                                                  "moderation", "responses", "models"};
+    static const char *const modes[MODE_COUNT] = {
+        "chat",   "completion",    "embedding",  "rerank",    "image", "image_edit",
+        "speech", "transcription", "moderation", "responses", "models"};
     char text[8];
     const char *dialect = r->route->speaks->name, *mode = modes[r->route->mode];
     snprintf(text, sizeof(text), "%d", status);
@@ -411,7 +412,8 @@ static void finish(struct relay *r)
     exchange_end(x);
 }
 
-// --- what all relays share ------------------------------------------------------------------------
+// --- what all relays share
+// ------------------------------------------------------------------------
 
 struct db_pool *relay_pool(void)
 {

@@ -153,8 +153,7 @@ struct err *directory_load(struct db *db, struct arena *a, const unsigned char d
     int64_t began = atomic_load(&generation);
     struct token token;
     struct user user;
-    struct err *e =
-        token_by_digest(db, a, hash_hex(a, digest, SHA256_SIZE), &token);
+    struct err *e = token_by_digest(db, a, hash_hex(a, digest, SHA256_SIZE), &token);
     if (!e)
         e = user_by_id(db, a, token.user_id, &user);
     if (e && e->kind != &err_not_found)

@@ -255,8 +255,8 @@ static int on_headers_complete(llhttp_t *parser)
 {
     struct conn *c = conn_parsed_by(parser);
     parser->upgrade = 0; // an Upgrade that is not taken up is ignored
-    struct err *e = take_head(c);
     c->state = CONN_BODY;
+    struct err *e = take_head(c); // may find the client gone
     return e ? refusal(c, e) : 0;
 }
 
