@@ -209,7 +209,7 @@ static struct err *bind_socket(struct arena *a, const char *host, int port, bool
 {
     char service[16];
     snprintf(service, sizeof(service), "%d", port);
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
     int rc = getaddrinfo(host && *host ? host : "::", service, &hints, &found);
     if (rc)
         return err_new(a, &err_internal, "listen on %s: %s", host, gai_strerror(rc));
@@ -223,7 +223,7 @@ static struct err *bind_socket(struct arena *a, const char *host, int port, bool
 
 struct err *http_port_free(struct arena *a, const char *host, int port)
 {
-    int fd;
+    int fd = -1;
     TRY(bind_socket(a, host, port, false, &fd));
     close(fd);
     return NULL;
@@ -231,7 +231,7 @@ struct err *http_port_free(struct arena *a, const char *host, int port)
 
 static struct err *open_listener(struct arena *a, struct http_server *s, const char *host, int port)
 {
-    int fd;
+    int fd = -1;
     TRY(bind_socket(a, host, port, true, &fd));
     int rc = uv_tcp_open(&s->listener, fd);
     if (rc == 0)

@@ -13,37 +13,44 @@
 #include "common/http/tls.h"
 #include "unit/common/http/peer.h"
 
-static char cert_file[] = "/tmp/test_https_cert.XXXXXX", key_file[] = "/tmp/test_https_key.XXXXXX";
+static struct tls_context *context;
 
-static void save_certificate(void)
+static FILE *create(char *name)
 {
+    int fd = mkstemp(name);
+    assert_true(fd >= 0);
+    FILE *f = fdopen(fd, "w");
+    assert_non_null(f);
+    return f;
+}
+
+static void make_context(void)
+{
+    char cert_file[] = "/tmp/test_https.XXXXXX", key_file[] = "/tmp/test_https.XXXXXX";
     struct authority ca = authority_new("test CA");
     SSL_CTX *issued = authority_issue(&ca, "DNS:localhost,IP:127.0.0.1", -60, 3600);
-    FILE *cert = fdopen(mkstemp(cert_file), "w"), *key = fdopen(mkstemp(key_file), "w");
-    assert_true(PEM_write_X509(cert, SSL_CTX_get0_certificate(issued)));
     EVP_PKEY *pair = SSL_CTX_get0_privatekey(issued);
+    FILE *cert = create(cert_file), *key = create(key_file);
+    assert_true(PEM_write_X509(cert, SSL_CTX_get0_certificate(issued)));
     assert_true(PEM_write_PrivateKey(key, pair, NULL, NULL, 0, NULL, NULL));
     fclose(cert);
     fclose(key);
     SSL_CTX_free(issued);
     authority_free(&ca);
+    ARENA(a);
+    assert_null(tls_server_context(a, cert_file, key_file, &context));
+    unlink(cert_file);
+    unlink(key_file);
 }
 
 static int open_host(void **state)
 {
     static struct host h;
+    make_context();
     struct http_limits limits = http_default_limits;
     limits.header_ms = 300;
-    struct arena *a = arena_new();
-    save_certificate();
-    assert_null(tls_server_context(a, cert_file, key_file, &limits.tls));
-    unlink(cert_file);
-    unlink(key_file);
-    memcpy(strrchr(cert_file, '.'), ".XXXXXX", 7);
-    memcpy(strrchr(key_file, '.'), ".XXXXXX", 7);
+    limits.tls = context;
     host_open(&h, &limits);
-    arena_defer(h.arena, (void (*)(void *))(void *)tls_context_free, limits.tls);
-    arena_free(a);
     *state = &h;
     return 0;
 }
@@ -51,6 +58,7 @@ static int open_host(void **state)
 static int close_host(void **state)
 {
     host_close(*state);
+    tls_context_free(context);
     return 0;
 }
 
