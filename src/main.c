@@ -14,6 +14,7 @@
 #include "common/crypto.h"
 #include "common/db/db.h"
 #include "common/http/server.h"
+#include "common/http/tls.h"
 #include "common/lane.h"
 #include "common/log.h"
 #include "model/tables.h"
@@ -31,7 +32,7 @@
 enum { EXIT_FINE, EXIT_FAILED, EXIT_USAGE };
 enum { WORKER_THREADS = 8, LEASE_CHUNK = 50000, LEASE_IDLE_MS = 60000 };
 
-static const char help[] =
+static const char usage[] =
     "Usage: token-factory [serve]\n"
     "\n"
     "Stands between applications and AI providers: one key, one address, exact bills.\n"
@@ -41,7 +42,18 @@ static const char help[] =
     "  --version   print the version\n"
     "  --help      print this\n"
     "\n"
-    "Settings come from the environment and a .env file: see .env.example.\n";
+    "Settings come from the environment and a .env file (see .env.example):\n";
+
+// The environment as the table has it.
+static int print_help(void)
+{
+    if (fputs(usage, stdout) < 0)
+        return EXIT_FAILED;
+    for (const struct field *f = boot_fields; f->name; f++)
+        if (printf("  %-28s %s\n", f->name, f->def ? f->def : "") < 0)
+            return EXIT_FAILED;
+    return EXIT_FINE;
+}
 
 // --- one loop -----------------------------------------------------------------------
 
@@ -56,6 +68,7 @@ struct node_loop {
 static struct {
     struct boot boot;
     struct db_pool *pool;
+    struct tls_context *tls; // NULL: plain
     struct node_loop *loops;
     _Atomic int open; // loops that still have connections or run
 } node;
@@ -111,6 +124,7 @@ static struct http_limits server_limits(void)
     limits.header_ms = node.boot.header_timeout * 1000;
     limits.body_ms = node.boot.body_timeout * 1000;
     limits.connections = node.boot.max_connections / node.boot.workers + 1;
+    limits.tls = node.tls;
     return limits;
 }
 
@@ -129,6 +143,8 @@ static struct err *start_loop(struct arena *a, struct node_loop *n, int index)
 
 static struct err *start_loops(struct arena *a)
 {
+    if (node.boot.port)
+        TRY(http_port_free(a, node.boot.host, node.boot.port));
     node.loops = mem_new(sizeof(*node.loops) * (size_t)node.boot.workers);
     for (int i = 0; i < node.boot.workers; i++)
         TRY(start_loop(a, &node.loops[i], i));
@@ -142,12 +158,18 @@ static struct err *start_loops(struct arena *a)
 
 // --- what everything stands on ----------------------------------------------------------
 
+// Says which variable of the environment is to blame.
+static struct err *of_variable(struct arena *a, const char *name, struct err *e)
+{
+    return e ? err_new(a, e->kind, "%s: %s", name, e->detail) : NULL;
+}
+
 static struct err *open_database(struct arena *a)
 {
     int connections = node.boot.db_connections;
     if (connections < WORKER_THREADS * 2 + 4)
         connections = WORKER_THREADS * 2 + 4; // a worker may need a second one for a moment
-    TRY(db_pool_open(a, node.boot.sql_dsn, connections, &node.pool));
+    TRY(of_variable(a, "SQL_DSN", db_pool_open(a, node.boot.sql_dsn, connections, &node.pool)));
     DB(db);
     TRY(db_lease(node.pool, a, &db));
     return db_migrate(db, a, model_tables, model_migrations);
@@ -167,7 +189,7 @@ static struct err *make_root(struct arena *a)
 static struct err *trust_proxies(struct arena *a)
 {
     struct ip_list *list = NEW(a, struct ip_list);
-    TRY(ip_list_parse(a, node.boot.trusted_proxies, list));
+    TRY(of_variable(a, "TRUSTED_PROXIES", ip_list_parse(a, node.boot.trusted_proxies, list)));
     client_ip_trust(list);
     return NULL;
 }
@@ -186,6 +208,16 @@ static struct err *start_ledger(struct arena *a)
     return ledger_start(a, &o);
 }
 
+// Both files, or neither.
+static struct err *open_certificate(struct arena *a)
+{
+    const struct boot *b = &node.boot;
+    if (text_is_empty(b->tls_cert) && text_is_empty(b->tls_key))
+        return NULL;
+    return of_variable(a, "TLS_CERT_FILE, TLS_KEY_FILE",
+                       tls_server_context(a, b->tls_cert, b->tls_key, &node.tls));
+}
+
 static struct err *prepare(struct arena *a)
 {
     TRY(boot_load(a, &node.boot));
@@ -194,6 +226,7 @@ static struct err *prepare(struct arena *a)
     crypto_setup(str_of(node.boot.crypto_secret));
     session_setup(str_of(node.boot.session_secret));
     TRY(trust_proxies(a));
+    TRY(open_certificate(a));
     return open_database(a);
 }
 
@@ -257,6 +290,7 @@ static void stop(void)
     ledger_stop();
     snapshot_stop();
     db_pool_close(node.pool);
+    tls_context_free(node.tls);
     free(node.loops);
 }
 
@@ -315,7 +349,7 @@ int main(int argc, char **argv)
     const char *command = argc > 1 ? argv[1] : "serve";
     ARENA(a);
     if (argc > 2 || (argc == 2 && !strcmp(command, ""))) {
-        fputs(help, stderr);
+        fputs(usage, stderr);
         return EXIT_USAGE;
     }
     if (!strcmp(command, "serve"))
@@ -325,7 +359,7 @@ int main(int argc, char **argv)
     if (!strcmp(command, "--version"))
         return puts("token-factory " TF_VERSION) < 0 ? EXIT_FAILED : EXIT_FINE;
     if (!strcmp(command, "--help") || !strcmp(command, "-h"))
-        return fputs(help, stdout) < 0 ? EXIT_FAILED : EXIT_FINE;
-    fputs(help, stderr);
+        return print_help();
+    fputs(usage, stderr);
     return EXIT_USAGE;
 }

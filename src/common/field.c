@@ -158,7 +158,9 @@ static bool read_value(struct arena *a, const struct field *f, yyjson_val *in,
 {
     *v = (struct field_value){.type = f->type};
     switch (f->type) {
-    case FIELD_BOOL: v->i = yyjson_get_bool(in); return yyjson_is_bool(in);
+    case FIELD_BOOL: // 0 and 1 too: scripts written for other gateways send them
+        v->i = yyjson_is_bool(in) ? yyjson_get_bool(in) : yyjson_get_sint(in);
+        return yyjson_is_bool(in) || (yyjson_is_int(in) && (v->i == 0 || v->i == 1));
     case FIELD_TEXT:
         if (f->flags & JSON_TEXT && yyjson_is_obj(in)) { // given as JSON instead of as its text
             v->s = json_text_of(a, in).p;

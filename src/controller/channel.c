@@ -135,6 +135,8 @@ static struct err *read_creation(struct http *x, struct creation *in)
         x->body = channel;
     }
     TRY(channel_read_type(x->arena, x->body));
+    if (!http_has(x, "type"))
+        return err_new(x->arena, &err_field_missing, "type");
     fields_default(x->arena, channel_table.fields, &in->row);
     TRY(http_body(x, channel_table.fields, &in->row));
     in->row.key = channel_clean_keys(x->arena, in->row.key);

@@ -57,9 +57,10 @@ static const struct field manage_fields[] = {
     {0},
 };
 
-static struct err *note(struct http *x, const struct user *about, const char *content)
+static struct err *note_as(struct http *x, enum log_type type, const struct user *about,
+                           const char *content)
 {
-    struct audit what = {LOG_TYPE_MANAGE, x->exchange->request_id, x->ip, about, x->user, content};
+    struct audit what = {type, x->exchange->request_id, x->ip, about, x->user, content};
     return audit_write(x->db, x->arena, &what);
 }
 
@@ -68,6 +69,11 @@ static struct err *reply_user(struct http *x, const struct user *user)
     struct user shown = *user;
     TRY(user_balance(x->db, x->arena, user->id, &shown.quota));
     return http_reply(x, &user_table, &shown);
+}
+
+static struct err *note(struct http *x, const struct user *about, const char *content)
+{
+    return note_as(x, LOG_TYPE_MANAGE, about, content);
 }
 
 // Groups without a ratio cannot be billed, so nobody is put into one.
@@ -140,7 +146,8 @@ static struct err *store_new(struct http *x, struct user *user)
     TX tx = tx_begin(x->db, x->arena);
     TRY(tx.failed);
     TRY(user_create(x->db, x->arena, user));
-    TRY(note(x, user, arena_printf(x->arena, "Created with %lld quota", (long long)user->quota)));
+    TRY(note_as(x, LOG_TYPE_SYSTEM, user,
+                arena_printf(x->arena, "Created with %lld quota", (long long)user->quota)));
     return tx_commit(&tx, x->arena);
 }
 

@@ -6,7 +6,8 @@
 
 static const struct field channel_fields[] = {
     FIELD(struct channel, id, .flags = KEY | FILTER | SORT),
-    FIELD(struct channel, type, .flags = FILTER | SORT, .min = 1, .max = 9999, .def = "1"),
+    FIELD(struct channel, type, .flags = REQUIRED | FILTER | SORT, .min = 1, .max = 9999,
+          .def = "1"),
     FIELD(struct channel, name, .flags = REQUIRED | FILTER | SORT, .min = 1, .max = 128),
     FIELD(struct channel, key, .flags = SECRET | SEALED, .max = 1 << 20),
     FIELD(struct channel, base_url, .flags = FILTER, .max = 512),

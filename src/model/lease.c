@@ -5,13 +5,10 @@
 #include "common/arena.h"
 
 static const struct field lease_fields[] = {
-    FIELD(struct lease, id, .flags = KEY),
-    FIELD(struct lease, node, .max = 64),
-    FIELD(struct lease, kind, .max = 8),
-    FIELD(struct lease, owner_id),
-    FIELD(struct lease, amount),
-    FIELD(struct lease, updated_at),
-    {0},
+    FIELD(struct lease, id, .flags = KEY), FIELD(struct lease, node, .max = 64),
+    FIELD(struct lease, kind, .max = 8),   FIELD(struct lease, owner_id),
+    FIELD(struct lease, amount),           FIELD(struct lease, last_move),
+    FIELD(struct lease, updated_at),       {0},
 };
 static const struct table_index lease_indexes[] = {
     {"kind, owner_id, node", true},

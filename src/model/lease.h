@@ -9,7 +9,8 @@ struct lease {
     const char *node;
     const char *kind; // "user" or "token"
     int64_t owner_id;
-    int64_t amount; // moved out of the balance, not yet booked as spent
+    int64_t amount;    // moved out of the balance, not yet booked as spent
+    int64_t last_move; // a random number: did a commit whose answer was lost happen?
     int64_t updated_at;
 };
 

@@ -11,7 +11,7 @@
 static const struct field token_fields[] = {
     FIELD(struct token, id, .flags = KEY | FILTER | SORT),
     FIELD(struct token, user_id, .flags = INDEX | READONLY | FILTER),
-    FIELD(struct token, name, .flags = REQUIRED | FILTER | SORT, .min = 1, .max = 64),
+    FIELD(struct token, name, .flags = REQUIRED | FILTER | SORT, .min = 1, .max = 50),
     FIELD(struct token, key, .flags = SECRET | SEALED | READONLY, .max = 256),
     FIELD(struct token, key_digest, .flags = SECRET | UNIQUE | READONLY, .max = 64),
     FIELD(struct token, status, .flags = FILTER | SORT, .min = 1, .max = 2, .def = "1"),

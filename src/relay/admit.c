@@ -111,8 +111,8 @@ enum { BYTES_PER_TOKEN = 4, PROMPT_MOST = 200000, OUTPUT_FIRST = 4096 };
 static struct err *estimate(struct relay *r, int64_t *quota)
 {
     int64_t prompt = (int64_t)r->x->body.n / BYTES_PER_TOKEN + 1;
-    int64_t output = r->head.max_output ? r->head.max_output
-                                        : r->snapshot->settings.relay.pre_consumed_tokens;
+    int64_t output =
+        r->head.max_output ? r->head.max_output : r->snapshot->settings.relay.pre_consumed_tokens;
     r->prompt_estimate = prompt < PROMPT_MOST ? prompt : PROMPT_MOST;
     struct price_usage u = {
         .prompt = r->prompt_estimate,

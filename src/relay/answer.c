@@ -12,9 +12,9 @@ enum {
     WHOLE_MOST = 64 << 20,  // of a complete answer
     STREAM_MOST = 64 << 20, // of one frame of a stream
     TEXT_MOST = 64 << 20,
-    KEPT_MOST = 1 << 20,    // forwarded bytes kept for counting before only their text is
-    TOKENS_AHEAD = 1024,    // covered by each extension of the reservation
-    FRAME_USUAL = 200,      // bytes of a frame that carries about one token
+    KEPT_MOST = 1 << 20, // forwarded bytes kept for counting before only their text is
+    TOKENS_AHEAD = 1024, // covered by each extension of the reservation
+    FRAME_USUAL = 200,   // bytes of a frame that carries about one token
 };
 
 // --- what the events say --------------------------------------------------------------
@@ -105,12 +105,14 @@ void relay_answer_release(struct relay *r)
 
 static size_t passed_on(const struct relay *r, struct http_header *to, size_t most)
 {
-    static const char *const names[] = {"x-ratelimit-", "anthropic-ratelimit-", "openai-processing-ms"};
+    static const char *const names[] = {"x-ratelimit-", "anthropic-ratelimit-",
+                                        "openai-processing-ms"};
     size_t n = 0;
     for (size_t i = 0; i < r->call->headers_in.count && n < most; i++) {
         const struct http_header *h = &r->call->headers_in.items[i];
         for (size_t k = 0; k < sizeof(names) / sizeof(*names); k++) {
-            if (h->name.n >= strlen(names[k]) && !strncasecmp(h->name.p, names[k], strlen(names[k]))) {
+            if (h->name.n >= strlen(names[k]) &&
+                !strncasecmp(h->name.p, names[k], strlen(names[k]))) {
                 to[n++] = *h;
                 break;
             }
@@ -192,8 +194,10 @@ void relay_answer_gather(struct relay *r)
     struct cutter c = {0};
     struct frame f;
     if (!r->gatherer.dialect)
-        r->gatherer = (struct chat_reader){.dialect = r->reader.dialect, .arena = r->arena,
-                                           .scratch = r->scratch, .sink = {on_passed_event, r}};
+        r->gatherer = (struct chat_reader){.dialect = r->reader.dialect,
+                                           .arena = r->arena,
+                                           .scratch = r->scratch,
+                                           .sink = {on_passed_event, r}};
     arena_reset(r->joined);
     while (r->attempt.provider->framing->next(&c, (struct str){r->in.p, r->cutter.at}, false,
                                               r->joined, &f)) {
@@ -225,7 +229,8 @@ static bool has_sign(const struct dialect *d, const struct frame *f)
 static bool is_usage_only(struct relay *r, const struct frame *f)
 {
     yyjson_val *root = NULL;
-    if (!memmem(f->payload.p, f->payload.n, "\"usage\"", 7) || json_read(r->scratch, f->payload, &root))
+    if (!memmem(f->payload.p, f->payload.n, "\"usage\"", 7) ||
+        json_read(r->scratch, f->payload, &root))
         return false;
     yyjson_val *choices = yyjson_obj_get(root, "choices");
     return yyjson_is_arr(choices) && yyjson_arr_size(choices) == 0 &&
@@ -285,7 +290,8 @@ static void usage_of_openai(struct relay *r, yyjson_val *root)
     if (!yyjson_is_obj(u))
         return;
     yyjson_val *details = yyjson_obj_get(u, "prompt_tokens_details");
-    int64_t prompt = json_int_at(u, "prompt_tokens", 0), cached = json_int_at(details, "cached_tokens", 0);
+    int64_t prompt = json_int_at(u, "prompt_tokens", 0),
+            cached = json_int_at(details, "cached_tokens", 0);
     r->reader.usage = (struct chat_usage){
         .prompt = prompt > cached ? prompt - cached : 0,
         .cache_read = cached < prompt ? cached : prompt,
@@ -333,7 +339,9 @@ static int64_t ahead_quota(struct relay *r)
 {
     struct price_usage u = {.completion = TOKENS_AHEAD};
     int64_t quota = 0;
-    return r->price->per_call || price_quota(r->arena, r->price, r->group_ratio, &u, &quota) ? 0 : quota;
+    return r->price->per_call || price_quota(r->arena, r->price, r->group_ratio, &u, &quota)
+               ? 0
+               : quota;
 }
 
 static struct err *keep_covered(struct relay *r)
@@ -354,7 +362,8 @@ struct err *relay_answer_feed(struct relay *r, struct str bytes, bool last)
     buf_str(&r->in, bytes);
     r->received += (int64_t)bytes.n;
     if (r->in.overflow)
-        return err_new(r->arena, &err_upstream_too_large, "an answer of more than %zu bytes", r->in.limit);
+        return err_new(r->arena, &err_upstream_too_large, "an answer of more than %zu bytes",
+                       r->in.limit);
     if (!r->streaming)
         return last ? feed_whole(r) : NULL;
     TRY(feed_frames(r, last));

@@ -44,7 +44,8 @@ static int64_t count_parts(const struct chat_part *p, const char *model)
         case PART_FILE: n += p->text.n ? count_text(p->text, model) : PER_FILE; break;
         case PART_TOOL_RESULT:
             for (const struct chat_part *inner = p->parts; inner; inner = inner->next)
-                n += inner->kind == PART_IMAGE ? count_image(inner, model) : count_text(inner->text, model);
+                n += inner->kind == PART_IMAGE ? count_image(inner, model)
+                                               : count_text(inner->text, model);
             break;
         default: n += count_text(p->text, model) + count_text(str_of(p->name), model); break;
         }
@@ -56,8 +57,8 @@ static int64_t count_tool(const struct chat_tool *t, const char *model)
 {
     ARENA(a);
     struct str schema = t->schema ? json_text_of(a, t->schema) : (struct str){0};
-    return PER_TOOL + count_text(str_of(t->name), model) + count_text(str_of(t->description), model) +
-           count_text(schema, model);
+    return PER_TOOL + count_text(str_of(t->name), model) +
+           count_text(str_of(t->description), model) + count_text(schema, model);
 }
 
 int64_t count_prompt(const struct chat_request *request, const char *model)

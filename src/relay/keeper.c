@@ -75,8 +75,9 @@ static struct err *delete_logs(struct arena *a, const struct settings *s)
     if (!s->site.log_retention_days)
         return NULL;
     return delete_until_done(
-        a, "DELETE FROM logs WHERE id IN (SELECT id FROM (SELECT id FROM logs WHERE created_at < ?"
-           " ORDER BY created_at, id LIMIT ?) old)",
+        a,
+        "DELETE FROM logs WHERE id IN (SELECT id FROM (SELECT id FROM logs WHERE created_at < ?"
+        " ORDER BY created_at, id LIMIT ?) old)",
         clock_now() - (int64_t)s->site.log_retention_days * DAY_SECONDS);
 }
 
@@ -84,8 +85,9 @@ static struct err *delete_sessions(struct arena *a, const struct settings *s)
 {
     (void)s;
     return delete_until_done(
-        a, "DELETE FROM sessions WHERE id IN (SELECT id FROM (SELECT id FROM sessions WHERE"
-           " expires_at < ? LIMIT ?) old)",
+        a,
+        "DELETE FROM sessions WHERE id IN (SELECT id FROM (SELECT id FROM sessions WHERE"
+        " expires_at < ? LIMIT ?) old)",
         clock_now() - (int64_t)KEPT_SESSIONS_DAYS * DAY_SECONDS);
 }
 

@@ -9,7 +9,7 @@ enum { ANSWER_MOST = 16 << 20 };
 
 static bool may_see(const struct relay *r, const struct candidates *c)
 {
-    return !strcmp(c->group, r->caller->group) && caller_may_model(r->caller, c->model);
+    return c->count && !strcmp(c->group, r->caller->group) && caller_may_model(r->caller, c->model);
 }
 
 static void put_openai(struct json *j, const char *key, const struct candidates *c)

@@ -23,7 +23,8 @@ static const struct {
 static bool is_word(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_' || c == '.' || c == '/' || c == ':' || c == '?' || c == '=' || c == '&' || c == '%';
+           c == '_' || c == '.' || c == '/' || c == ':' || c == '?' || c == '=' || c == '&' ||
+           c == '%';
 }
 
 // Upstreams like to quote addresses and keys: those are not the caller's business.
@@ -64,7 +65,8 @@ static size_t error_headers(struct arena *a, const struct err *e, struct http_he
 {
     size_t n = 0;
     if (e->retry_after)
-        to[n++] = (struct http_header){STR("Retry-After"), str_of(arena_printf(a, "%d", e->retry_after))};
+        to[n++] =
+            (struct http_header){STR("Retry-After"), str_of(arena_printf(a, "%d", e->retry_after))};
     if (e->kind == &err_quota_insufficient || e->kind == &err_token_exhausted)
         to[n++] = (struct http_header){STR("x-should-retry"), STR("false")};
     return n;

@@ -17,7 +17,7 @@ static void count_on_worker(struct job *job)
 {
     struct relay *r = (struct relay *)job;
     const char *model = r->head.model;
-    if (!r->usage.known) {
+    if (!r->usage.prompt_known) {
         bool chat = r->route->mode == MODE_CHAT;
         if (chat && !r->parsed)
             r->parsed = !r->route->speaks->parse_request(r->arena, r->body.root, &r->request);
@@ -128,9 +128,12 @@ static void give_rest_back(struct relay *r)
 // --- the log row ------------------------------------------------------------------------
 
 static const char *const endings[] = {
-    [ENDED_WELL] = "done",          [ENDED_CUT] = "cut",
-    [ENDED_ERROR] = "error",        [ENDED_TIMEOUT] = "timeout",
-    [ENDED_CLIENT_GONE] = "client_gone", [ENDED_SHUTDOWN] = "shutdown",
+    [ENDED_WELL] = "done",
+    [ENDED_CUT] = "cut",
+    [ENDED_ERROR] = "error",
+    [ENDED_TIMEOUT] = "timeout",
+    [ENDED_CLIENT_GONE] = "client_gone",
+    [ENDED_SHUTDOWN] = "shutdown",
     [ENDED_QUOTA] = "quota",
 };
 
@@ -157,7 +160,9 @@ static const char *other_json(struct relay *r, bool consumed)
         if (r->usage.thinking)
             json_int(&j, "reasoning_tokens", r->usage.thinking);
         json_str(&j, "usage_source",
-                 !r->counted ? "upstream" : r->reader.usage.known ? "mixed" : "counted");
+                 !r->counted             ? "upstream"
+                 : r->reader.usage.known ? "mixed"
+                                         : "counted");
         if (r->shortfall)
             json_int(&j, "uncollected_quota", r->shortfall);
     }

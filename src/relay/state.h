@@ -22,8 +22,15 @@ enum relay_step {
 };
 
 // How the reply ended, as the log says.
-enum relay_ending { ENDED_WELL, ENDED_CUT, ENDED_ERROR, ENDED_TIMEOUT, ENDED_CLIENT_GONE,
-                    ENDED_SHUTDOWN, ENDED_QUOTA };
+enum relay_ending {
+    ENDED_WELL,
+    ENDED_CUT,
+    ENDED_ERROR,
+    ENDED_TIMEOUT,
+    ENDED_CLIENT_GONE,
+    ENDED_SHUTDOWN,
+    ENDED_QUOTA
+};
 
 struct relay {
     struct job job; // first, so a job is its relay
@@ -57,31 +64,31 @@ struct relay {
 
     // send
     struct attempt attempt;
-    struct call *call;  // of this attempt
-    bool calling;       // it has not ended
-    bool refused;       // its status is no success: the body is an error
-    bool on_worker;     // this relay is in a worker's hands: nobody else touches it
+    struct call *call;      // of this attempt
+    bool calling;           // it has not ended
+    bool refused;           // its status is no success: the body is an error
+    bool on_worker;         // this relay is in a worker's hands: nobody else touches it
     struct deadline linger; // for an upstream that does not end after its last word
-    bool translated; // caller and provider speak different dialects
+    bool translated;        // caller and provider speak different dialects
     bool parsed;
     struct chat_request request;
     struct chat_target target;
     struct chat_reader reader;
     struct chat_writer writer;
-    bool streaming;    // this answer comes in frames
-    bool hide_usage;   // the client did not ask for the usage frame that we asked for
-    struct buf in;     // of the upstream, as received
+    bool streaming;  // this answer comes in frames
+    bool hide_usage; // the client did not ask for the usage frame that we asked for
+    struct buf in;   // of the upstream, as received
     struct cutter cutter;
-    struct buf out;    // translated, not yet written
-    struct buf text;   // what the model said, for counting when it must be
+    struct buf out;  // translated, not yet written
+    struct buf text; // what the model said, for counting when it must be
     struct buf dropped;
     struct chat_reader gatherer; // reads for their text the frames that only passed through
-    size_t written;    // bytes of `in` handed to the client
-    bool spoken;       // a frame with something in it has come
+    size_t written;              // bytes of `in` handed to the client
+    bool spoken;                 // a frame with something in it has come
     int64_t frames, received;
     int64_t covered;      // tokens of output that the reservation reaches to
     int64_t quota_wanted; // more of it, which a worker must fetch
-    bool answered;     // bytes have reached the client: too late for another channel
+    bool answered;        // bytes have reached the client: too late for another channel
     bool paused;
 
     // settle
@@ -90,13 +97,13 @@ struct relay {
     enum relay_ending ending;
     struct chat_usage usage;
     enum { SETTLE_COUNT, SETTLE_PRICE, SETTLE_WRITE } settling;
-    bool counted;      // some of the usage was counted by us
+    bool counted;             // some of the usage was counted by us
     int64_t used[TRIED_MOST]; // channels asked, in order
     int used_count;
     int64_t quota, token_quota, shortfall;
-    bool gone;         // the client left
-    bool settled;      // in the journal, or nothing to be billed
-    int64_t first_ms;  // clock_steady_ms of the first byte of the answer
+    bool gone;                 // the client left
+    bool settled;              // in the journal, or nothing to be billed
+    int64_t first_ms;          // clock_steady_ms of the first byte of the answer
     struct relay *next, *prev; // of those running on this loop
 };
 
@@ -108,7 +115,8 @@ void relay_fail(struct relay *r, struct err *e); // an attempt or the whole rela
 
 // admit.c
 enum relay_step relay_admit(struct relay *r);
-struct err *relay_identify(struct relay *r, bool *missing); // key -> caller; *missing: not in memory
+struct err *relay_identify(struct relay *r,
+                           bool *missing); // key -> caller; *missing: not in memory
 void relay_load_caller(struct job *job);
 bool relay_cover(struct relay *r, int64_t quota); // reserves more in memory; false: a worker must
 void relay_cover_on_worker(struct job *job);      // r->quota_wanted, from the balances; r->failed
@@ -119,11 +127,11 @@ void relay_attempt_failed(struct relay *r, const struct err *e); // health, excl
 struct err *relay_upstream_error(struct relay *r); // what a status that is no success means
 
 // answer.c: from upstream bytes to client bytes
-void relay_answer_begin(struct relay *r);            // a good status has come
+void relay_answer_begin(struct relay *r); // a good status has come
 struct err *relay_answer_feed(struct relay *r, struct str bytes, bool last);
-void relay_answer_flush(struct relay *r);            // what may be written is
-void relay_answer_finish(struct relay *r);           // the same, and a head even without a body
-void relay_answer_gather(struct relay *r);           // into r->text what was only forwarded
+void relay_answer_flush(struct relay *r);  // what may be written is
+void relay_answer_finish(struct relay *r); // the same, and a head even without a body
+void relay_answer_gather(struct relay *r); // into r->text what was only forwarded
 void relay_answer_release(struct relay *r);
 
 // settle.c

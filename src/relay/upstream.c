@@ -66,7 +66,8 @@ static struct err *add_headers(struct relay *r)
 {
     struct attempt *t = &r->attempt;
     TRY(attempt_header(t, "Content-Type", STR("application/json")));
-    TRY(attempt_header(t, "Accept", r->head.stream ? STR("text/event-stream") : STR("application/json")));
+    TRY(attempt_header(t, "Accept",
+                       r->head.stream ? STR("text/event-stream") : STR("application/json")));
     TRY(attempt_header(t, "User-Agent", STR("token-factory/" TF_VERSION)));
     const struct snapshot_channel *c = r->choice.channel;
     for (int i = 0; i < c->header_count; i++) {
@@ -106,7 +107,8 @@ static struct str with_usage(struct arena *a, yyjson_val *options)
 
 static bool asks_for_usage(const struct relay *r)
 {
-    return r->head.stream && !r->head.wants_usage && r->attempt.provider->dialect == &openai_dialect &&
+    return r->head.stream && !r->head.wants_usage &&
+           r->attempt.provider->dialect == &openai_dialect &&
            !(r->attempt.provider->quirks & NO_STREAM_USAGE);
 }
 
@@ -273,9 +275,10 @@ struct err *relay_upstream_error(struct relay *r)
     size_t i = 0;
     while (status < meanings[i].from || status > meanings[i].to)
         i++;
-    struct err *e = err_new(r->arena, meanings[i].kind, "status %d: %.*s", status,
-                            (int)(r->upstream_error.message.n < 300 ? r->upstream_error.message.n : 300),
-                            r->upstream_error.message.p ? r->upstream_error.message.p : "");
+    struct err *e =
+        err_new(r->arena, meanings[i].kind, "status %d: %.*s", status,
+                (int)(r->upstream_error.message.n < 300 ? r->upstream_error.message.n : 300),
+                r->upstream_error.message.p ? r->upstream_error.message.p : "");
     e->status = meanings[i].kind == &err_upstream_rejected ? status : meanings[i].kind->status;
     e->retry_after = retry_after(r->call);
     return e;
@@ -348,7 +351,8 @@ void relay_attempt_failed(struct relay *r, const struct err *e)
     }
     count_failure(r, e);
     health_bad(h, s->breaker_failures, s->breaker_rest_seconds, clock_steady_ms());
-    const char *said = r->upstream_error.message.p ? arena_str(r->arena, r->upstream_error.message) : "";
+    const char *said =
+        r->upstream_error.message.p ? arena_str(r->arena, r->upstream_error.message) : "";
     if (r->choice.channel->row.auto_ban &&
         health_is_fatal(&r->snapshot->settings, r->call->status, said))
         take_out_of_service(r, e);

@@ -164,7 +164,8 @@ static void on_answered(struct job *job)
 static void refuse(struct exchange *x, const struct route *route, const struct err *e)
 {
     if (under(x->path, "/v1") || (route && route->kind == ROUTE_RELAY)) {
-        relay_refuse(x, route ? route->relay.speaks : NULL, e);
+        const struct dialect *by_path = under(x->path, "/v1/messages") ? &claude_dialect : NULL;
+        relay_refuse(x, route ? route->relay.speaks : by_path, e);
         return;
     }
     struct request *r = request_new(x, route);

@@ -10,7 +10,7 @@
 #include "model/lease.h"
 #include "model/log.h"
 
-enum { BATCH = 500 };
+enum { BATCH = 500, BATCH_BYTES = 8 << 20 };
 
 // What a batch changes of one row: `who` orders the tables, ids order the rows, so that two nodes
 // lock in the same order.
@@ -64,15 +64,20 @@ static int by_table_and_id(const void *a, const void *b)
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
+// What was moved into a lease by a transaction that a power cut undid is still in the balance: then
+// there is no lease to lower (or too small a one, which may go below zero until start-up recovery
+// gives it "back").
 static struct err *lower_lease(struct db *db, struct arena *a, const char *node, const char *kind,
-                               const struct delta *d)
+                               const char *balance, const struct delta *d)
 {
+    int64_t changed = 0;
     if (!d->lease)
         return NULL;
-    return db_exec(
-        db, a, NULL,
-        "UPDATE leases SET amount = amount - ? WHERE kind = ? AND owner_id = ? AND node = ?",
-        P(d->lease), P(kind), P(d->id), P(node));
+    TRY(db_exec(db, a, &changed,
+                "UPDATE leases SET amount = amount - ? WHERE kind = ? AND owner_id = ? AND"
+                " node = ?",
+                P(d->lease), P(kind), P(d->id), P(node)));
+    return changed ? NULL : db_exec(db, a, NULL, balance, P(d->lease), P(d->id));
 }
 
 static struct err *apply(struct db *db, struct arena *a, const char *node, const struct delta *d)
@@ -84,12 +89,14 @@ static struct err *apply(struct db *db, struct arena *a, const char *node, const
             "UPDATE users SET used_quota = used_quota + ?, request_count = request_count + ?"
             " WHERE id = ?",
             P(d->used), P(d->requests), P(d->id)));
-        return lower_lease(db, a, node, "user", d);
+        return lower_lease(db, a, node, "user", "UPDATE users SET quota = quota - ? WHERE id = ?",
+                           d);
     case DELTA_TOKEN:
         TRY(db_exec(db, a, NULL,
                     "UPDATE tokens SET used_quota = used_quota + ?, accessed_time = ? WHERE id = ?",
                     P(d->used), P(d->seen_at), P(d->id)));
-        return lower_lease(db, a, node, "token", d);
+        return lower_lease(db, a, node, "token",
+                           "UPDATE tokens SET remain_quota = remain_quota - ? WHERE id = ?", d);
     case DELTA_CHANNEL:
         return db_exec(db, a, NULL, "UPDATE channels SET used_quota = used_quota + ? WHERE id = ?",
                        P(d->used), P(d->id));
@@ -97,51 +104,130 @@ static struct err *apply(struct db *db, struct arena *a, const char *node, const
     return NULL;
 }
 
-static struct err *write_position(struct db *db, struct arena *a, const char *node,
-                                  struct journal_at at)
+// --- rows that every database takes -------------------------------------------------
+
+static size_t cut_at(struct str s, size_t most)
 {
-    struct journal_position row = {.node = node, .segment = at.segment, .offset = at.offset};
-    return db_upsert(db, a, &journal_position_table, &row, "node");
+    while (most && ((unsigned char)s.p[most] & 0xc0) == 0x80)
+        most--;
+    return most;
+}
+
+// One text that a column refuses would stop the books for ever: too long is cut (JSON, which would
+// break, is left out), and so is what is not UTF-8.
+static const char *fitting(struct arena *a, const struct field *f, const char *text)
+{
+    struct str s = str_of(text);
+    if (!utf8_valid(s))
+        return "";
+    if (f->max <= 0 || s.n <= (size_t)f->max)
+        return text;
+    return *text == '{' ? "" : arena_strndup(a, text, cut_at(s, (size_t)f->max));
+}
+
+static void fit(struct arena *a, struct log_row *row)
+{
+    for (const struct field *f = log_table.fields; f->name; f++) {
+        struct field_value v = field_get(f, row);
+        if (f->type != FIELD_TEXT)
+            continue;
+        v.s = fitting(a, f, v.s);
+        field_set(f, row, v);
+    }
+}
+
+// --- batches ------------------------------------------------------------------------
+
+struct err *bookkeeper_position(struct db *db, struct arena *a, const char *node,
+                                struct journal_at *out, bool *known)
+{
+    struct journal_position row = {0};
+    struct err *e = db_find(db, a, &journal_position_table, &row, "node = ?", P(node));
+    *known = !e;
+    if (e && e->kind == &err_not_found)
+        e = NULL;
+    *out = (struct journal_at){row.segment, row.offset};
+    return e;
+}
+
+static bool same_place(struct journal_at a, struct journal_at b)
+{
+    return a.segment == b.segment && a.offset == b.offset;
+}
+
+// *already: a commit that seemed to have failed did happen.
+static struct err *move_position(struct db *db, struct arena *a, const struct bookkeeper *k,
+                                 struct journal_at to, bool *already)
+{
+    int64_t changed = 0;
+    struct journal_at now;
+    bool known;
+    TRY(db_exec(db, a, &changed,
+                "UPDATE journal_positions SET segment = ?, [offset] = ?"
+                " WHERE node = ? AND segment = ? AND [offset] = ?",
+                P(to.segment), P(to.offset), P(k->node), P(k->booked.segment),
+                P(k->booked.offset)));
+    if (changed)
+        return NULL;
+    TRY(bookkeeper_position(db, a, k->node, &now, &known));
+    *already = known && k->pending.segment && same_place(now, k->pending);
+    return *already ? NULL
+                    : err_new(a, &err_internal,
+                              "somebody else moved the journal position of node %s", k->node);
 }
 
 static struct err *write_batch(struct bookkeeper *k, struct arena *a, struct batch *b,
-                               struct journal_at to)
+                               struct journal_at to, bool *already)
 {
     DB(db);
     TRY(db_lease(k->pool, a, &db));
     TX tx = tx_begin(db, a);
     TRY(tx.failed);
+    TRY(move_position(db, a, k, to, already));
+    if (*already)
+        return NULL;
     qsort(b->deltas, (size_t)b->delta_count, sizeof(*b->deltas), by_table_and_id);
     for (int i = 0; i < b->delta_count; i++)
         TRY(apply(db, a, k->node, &b->deltas[i]));
     TRY(db_insert_all(db, a, &log_table, b->rows, (size_t)b->count));
-    TRY(write_position(db, a, k->node, to));
+    k->pending = to;
     return tx_commit(&tx, a);
+}
+
+// An error counts only when nothing was read before it: it comes again.
+static struct err *read_batch(struct bookkeeper *k, struct arena *a, struct batch *b,
+                              struct journal_at *to)
+{
+    bool found = true;
+    while (b->count < BATCH && arena_size(a) < BATCH_BYTES) {
+        struct log_row *row = &b->rows[b->count];
+        int64_t token_quota;
+        struct err *e = journal_next(k->journal, a, to, row, &token_quota, &found);
+        if (e)
+            return b->count ? NULL : e;
+        if (!found)
+            break;
+        fit(a, row);
+        sum_up(b, row, token_quota);
+        b->count++;
+    }
+    return NULL;
 }
 
 struct err *bookkeeper_batch(struct bookkeeper *k, struct arena *a, int *count)
 {
     struct batch *b = NEW(a, struct batch);
     struct journal_at to = k->at;
-    int64_t token_quota;
-    while (b->count < BATCH && journal_next(k->journal, a, &to, &b->rows[b->count], &token_quota))
-        sum_up(b, &b->rows[b->count++], token_quota);
+    bool already = false;
     *count = 0;
+    TRY(read_batch(k, a, b, &to));
     if (b->count)
-        TRY(write_batch(k, a, b, to));
-    k->at = to;
-    journal_booked(k->journal, to);
+        TRY(write_batch(k, a, b, to, &already));
+    k->at = already ? k->pending : to;
+    if (b->count)
+        k->booked = k->at;
+    k->pending = (struct journal_at){0};
+    journal_booked(k->journal, k->at);
     *count = b->count;
     return NULL;
-}
-
-struct err *bookkeeper_position(struct db *db, struct arena *a, const char *node,
-                                struct journal_at *out)
-{
-    struct journal_position row = {0};
-    struct err *e = db_find(db, a, &journal_position_table, &row, "node = ?", P(node));
-    if (e && e->kind == &err_not_found)
-        e = NULL;
-    *out = (struct journal_at){row.segment, row.offset};
-    return e;
 }

@@ -9,12 +9,15 @@ struct bookkeeper {
     struct db_pool *pool;
     struct journal *journal;
     const char *node;
-    struct journal_at at; // everything before is in SQL
+    struct journal_at at;      // read up to here
+    struct journal_at booked;  // as SQL has it
+    struct journal_at pending; // as SQL has it if the last commit, which failed, did happen
 };
 
-// This node's position, {0,0} if it never booked anything.
+// This node's position, {0,0} if it never booked anything; *known: is there a row for it?
 struct err *bookkeeper_position(struct db *db, struct arena *a, const char *node,
-                                struct journal_at *out);
+                                struct journal_at *out, bool *known);
 
-// Books up to one batch; *count says how many records. On an error nothing has changed.
+// Books up to one batch; *count is 0 when there was nothing. After an error nothing has changed, or
+// everything did and only the answer to the commit was lost: the next call finds out which.
 struct err *bookkeeper_batch(struct bookkeeper *b, struct arena *a, int *count);

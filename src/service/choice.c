@@ -44,7 +44,8 @@ static bool key_fits(const struct question *q, const struct snapshot_key *k)
     return up && !key_failed(q->tried, k->health);
 }
 
-static const struct snapshot_key *pick_key(const struct question *q, const struct snapshot_channel *c)
+static const struct snapshot_key *pick_key(const struct question *q,
+                                           const struct snapshot_channel *c)
 {
     const struct snapshot_key *picked = NULL;
     uint64_t seen = 0;

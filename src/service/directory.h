@@ -20,10 +20,10 @@ struct caller {
     const char *user_group, *group; // group: the one that is used and billed
     int token_status, user_status;
     int64_t expired_time;
-    bool limited;             // the token has a quota of its own
+    bool limited; // the token has a quota of its own
     bool models_limited;
-    const char **models;      // NULL-terminated
-    struct ip_list addresses; // empty: any
+    const char **models;                          // NULL-terminated
+    struct ip_list addresses;                     // empty: any
     struct account *user_account, *token_account; // token_account NULL unless limited
 
     // the directory's own

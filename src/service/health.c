@@ -156,8 +156,8 @@ struct err *health_disable(struct db *db, struct arena *a, int64_t channel_id, c
     c.key_states = states_with(a, c.key_states, key_id, arena_printf(a, "%.480s", reason));
     TRY(db_update_only(db, a, &channel_table, &c, "key_states", NULL));
     if (!key_remains(a, &c, c.key_states)) {
-        TRY(channel_set_status(db, a, channel_id, STATUS_AUTO_OFF, arena_printf(a, "%.480s", reason),
-                               &changed));
+        TRY(channel_set_status(db, a, channel_id, STATUS_AUTO_OFF,
+                               arena_printf(a, "%.480s", reason), &changed));
         TRY(ability_enable(db, a, channel_id, false));
     }
     TRY(tx_commit(&tx, a));

@@ -18,19 +18,19 @@ struct settings;
 
 struct health {
     int64_t channel_id;
-    char key_id[17]; // hex
-    _Atomic int failures;      // in a row
+    char key_id[17];               // hex
+    _Atomic int failures;          // in a row
     _Atomic int64_t rest_until_ms; // clock_steady_ms
-    _Atomic bool probing;      // half open: one request is trying
-    _Atomic bool off;          // taken out of service (channels.key_states)
+    _Atomic bool probing;          // half open: one request is trying
+    _Atomic bool off;              // taken out of service (channels.key_states)
     struct health *next;
 };
 
 // One per channel and key, for ever: survives new snapshots.
 struct health *health_of(int64_t channel_id, const char *key);
 
-bool health_usable(const struct health *h, int64_t now_ms);  // neither off nor resting
-void health_begin(struct health *h); // an attempt; one of these follows:
+bool health_usable(const struct health *h, int64_t now_ms); // neither off nor resting
+void health_begin(struct health *h);                        // an attempt; one of these follows:
 void health_good(struct health *h);
 void health_unsaid(struct health *h); // it proved nothing: cancelled, or the caller's own fault
 void health_bad(struct health *h, int failures_most, int rest_seconds, int64_t now_ms);

@@ -1,4 +1,4 @@
-// Appending, syncing, rotating and reading the journal's segments.
+// Appending, syncing, rotating and deleting the journal's segments.
 
 #include "service/journal.h"
 
@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -19,126 +18,167 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "service/journal_codec.h"
+#include "service/journal_reader.h"
 
 enum {
     SEGMENT_BYTES = 16 << 20,
     SPILL_BYTES = 64 << 20,      // waits in memory while the disk refuses
-    READ_BYTES = 1 << 20,        // read ahead; at least FRAME_MAX + FRAME_HEAD
     FREE_BYTES_LEAST = 64 << 20, // on the disk, for new work to begin
+    KEEP_BYTES = 16 << 20,       // booked, and kept all the same
+    KEEP_SEGMENTS = 100,
+    LOOK_MS = 1000, // between two looks at the disk
 };
 
 struct journal {
     char *folder;
     const struct field *fields;
-    int lock_fd, sync_ms;
+    uint32_t print;
+    int lock_fd, folder_fd, sync_ms;
     int64_t max_bytes;
 
     pthread_mutex_t lock; // of what follows
     pthread_cond_t grew;
-    int fd;
+    int fd, old_fd; // old_fd: the segment before, not synced yet; -1: none
     struct journal_at end;
     struct buf frame, spill;
-    bool dirty;
+    bool dirty, new_segment;            // to be synced: the file, the folder
+    bool cramped, unsynced, no_segment; // why work is refused, besides the spill
 
-    _Atomic int64_t unbooked, damaged;
+    _Atomic int64_t unbooked;
     _Atomic bool full;
-    int64_t first_segment; // the oldest that still exists
 
     pthread_t syncer;
     pthread_cond_t wake_syncer;
     bool stopping;
 
     // The one reader's.
-    int read_fd;
-    int64_t read_segment;
-    struct codec_schema schema;
-    char *ahead;
-    size_t ahead_n;
-    int64_t ahead_at;
+    struct journal_reader reader;
+    int64_t first_segment; // the oldest that still exists
+    int64_t kept_for;      // the segment that was being booked when we last deleted
 };
-
-static void segment_path(const struct journal *j, int64_t segment, char *out, size_t n)
-{
-    snprintf(out, n, "%s/%010lld.log", j->folder, (long long)segment);
-}
 
 // --- writing --------------------------------------------------------------------
 
-static bool write_all(int fd, struct str s)
+static bool write_all(int fd, struct str s, int64_t at)
 {
     while (s.n) {
-        ssize_t n = write(fd, s.p, s.n);
+        ssize_t n = pwrite(fd, s.p, s.n, at);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
             return false;
         s = str_skip(s, (size_t)n);
+        at += n;
     }
     return true;
 }
 
-// Whole frames or nothing: what a full disk cut short is taken back.
-static bool write_frames(struct journal *j, struct str frames)
+// Something changed about whether work may begin. With the lock held.
+static void judge(struct journal *j)
 {
-    if (j->fd >= 0 && write_all(j->fd, frames)) {
-        j->end.offset += (int64_t)frames.n;
-        j->dirty = true;
-        return true;
+    bool full = j->spill.n || j->cramped || j->unsynced || j->no_segment;
+    bool before = atomic_exchange(&j->full, full);
+    if (full && !before)
+        log_error("journal: new work is refused: %s", j->spill.n    ? "records wait for the disk"
+                                                      : j->unsynced ? "the disk cannot be synced"
+                                                      : j->cramped  ? "the disk is nearly full"
+                                                                    : "no room for a new segment");
+    if (before && !full)
+        log_info("journal: new work is admitted again");
+}
+
+// A whole frame or nothing. The place is fixed, so that what a full disk cut short is overwritten
+// by the next one even where it cannot be taken back.
+static bool write_frame(struct journal *j, struct str frame)
+{
+    if (!write_all(j->fd, frame, j->end.offset)) {
+        int why = errno;
+        if (ftruncate(j->fd, j->end.offset))
+            log_warn("journal: a half-written record stays until the next one");
+        errno = why;
+        return false;
     }
-    if (j->fd >= 0 && ftruncate(j->fd, j->end.offset) == 0)
-        lseek(j->fd, j->end.offset, SEEK_SET);
-    return false;
+    j->end.offset += (int64_t)frame.n;
+    j->dirty = true;
+    return true;
+}
+
+static bool allocate_ahead(int fd)
+{
+    while (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, SEGMENT_BYTES))
+        if (errno != EINTR)
+            return errno == EOPNOTSUPP || errno == ENOSYS;
+    return true;
+}
+
+// Synced, and what was allocated ahead given back.
+static bool finish_segment(int fd)
+{
+    struct stat st;
+    bool fine = fdatasync(fd) == 0;
+    if (fstat(fd, &st) == 0 && ftruncate(fd, st.st_size))
+        log_warn("journal: unused room is not given back: %s", strerror(errno));
+    close(fd);
+    return fine;
+}
+
+// The segment before is left to the syncing thread: nobody waits for the disk here.
+static void replace_segment(struct journal *j, int fd, struct journal_at at)
+{
+    if (j->old_fd >= 0 && !finish_segment(j->old_fd))
+        j->unsynced = true;
+    j->old_fd = j->fd;
+    j->fd = fd;
+    j->end = at;
+    j->dirty = j->new_segment = true;
 }
 
 static bool open_segment(struct journal *j, int64_t segment)
 {
-    char path[1100];
-    segment_path(j, segment, path, sizeof(path));
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
+    char path[SEGMENT_PATH];
+    segment_path(j->folder, segment, path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return false;
-    bool room = fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, SEGMENT_BYTES) == 0 || errno == EOPNOTSUPP;
     BUF_HERE(schema, FRAME_MAX);
     codec_schema(&schema, j->fields);
-    if (!room || !write_all(fd, buf_view(&schema))) {
+    if (!allocate_ahead(fd) || !write_all(fd, buf_view(&schema), 0)) {
+        int why = errno;
         close(fd);
         unlink(path);
+        errno = why;
         return false;
     }
-    if (j->fd >= 0) {
-        fdatasync(j->fd);
-        close(j->fd);
-    }
-    j->fd = fd;
-    j->end = (struct journal_at){segment, (int64_t)schema.n};
+    replace_segment(j, fd, (struct journal_at){segment, (int64_t)schema.n});
     return true;
 }
 
-// Where the next segment cannot be had, this one goes on growing.
+// Where the next segment cannot be had, this one goes on growing for what is in flight.
 static void rotate_if_due(struct journal *j)
 {
-    if (j->end.offset < SEGMENT_BYTES - FRAME_MAX)
+    if (j->end.offset < SEGMENT_BYTES - FRAME_MAX - FRAME_HEAD)
         return;
-    if (!open_segment(j, j->end.segment + 1) && j->end.offset >= SEGMENT_BYTES)
-        atomic_store(&j->full, true);
+    j->no_segment = !open_segment(j, j->end.segment + 1);
+    judge(j);
 }
 
 static void spill(struct journal *j, struct str frame)
 {
-    if (!atomic_exchange(&j->full, true))
-        log_error("journal: cannot write (%s); new work is refused", strerror(errno));
+    if (!j->spill.n)
+        log_error("journal: cannot write: %s", strerror(errno));
     buf_str(&j->spill, frame);
     if (j->spill.overflow)
         abort(); // 64 MiB of bills that cannot be kept: better to stop serving
+    judge(j);
 }
 
 void journal_append(struct journal *j, const void *row, int64_t token_quota)
 {
     pthread_mutex_lock(&j->lock);
     buf_clear(&j->frame);
-    codec_row(&j->frame, j->fields, row, token_quota);
+    codec_row(&j->frame, j->fields, j->print, row, token_quota);
     rotate_if_due(j);
-    if (j->spill.n || !write_frames(j, buf_view(&j->frame)))
+    if (j->spill.n || !write_frame(j, buf_view(&j->frame)))
         spill(j, buf_view(&j->frame));
     atomic_fetch_add(&j->unbooked, (int64_t)j->frame.n);
     pthread_cond_signal(&j->grew);
@@ -153,31 +193,54 @@ static bool disk_has_room(const struct journal *j)
     return statvfs(j->folder, &v) || (int64_t)v.f_bavail * (int64_t)v.f_frsize >= FREE_BYTES_LEAST;
 }
 
+// As many of the records that wait as the disk takes.
 static void retry_spill(struct journal *j)
 {
-    if (j->spill.n && write_frames(j, buf_view(&j->spill))) {
-        buf_free(&j->spill);
-        pthread_cond_signal(&j->grew);
-        log_info("journal: writing again");
+    size_t done = 0;
+    struct str payload;
+    while (done < j->spill.n) {
+        rotate_if_due(j);
+        struct str rest = str_skip(buf_view(&j->spill), done);
+        struct str frame = {rest.p, codec_frame(rest, &payload)};
+        if (!write_frame(j, frame))
+            break;
+        done += frame.n;
     }
+    if (!done)
+        return;
+    buf_drop(&j->spill, done);
+    if (!j->spill.n)
+        buf_free(&j->spill);
+    judge(j);
+    pthread_cond_signal(&j->grew);
 }
 
-// Flags the disk's state once in a while, syncs whenever something was written.
-static void sync_once(struct journal *j, bool look)
+static void look_at_disk(struct journal *j)
 {
-    retry_spill(j);
-    if (look)
-        atomic_store(&j->full, j->spill.n || !disk_has_room(j));
-    if (!j->dirty)
-        return;
-    int fd = dup(j->fd); // rotation may close the other one meanwhile
-    j->dirty = false;
+    j->cramped = !disk_has_room(j);
+    if (j->no_segment)
+        rotate_if_due(j);
+    judge(j);
+}
+
+// Whatever is not on the disk yet; the lock is given up meanwhile.
+static void sync_files(struct journal *j)
+{
+    int fd = dup(j->fd), old = j->old_fd; // dup: rotation may close the other one meanwhile
+    bool folder = j->new_segment, fine = fd >= 0 || fdatasync(j->fd) == 0;
+    j->old_fd = -1;
+    j->dirty = j->new_segment = false;
     pthread_mutex_unlock(&j->lock);
-    if (fd >= 0) {
-        fdatasync(fd);
+    fine &= old < 0 || finish_segment(old);
+    fine &= fd < 0 || fdatasync(fd) == 0;
+    bool folder_fine = !folder || fsync(j->folder_fd) == 0;
+    if (fd >= 0)
         close(fd);
-    }
     pthread_mutex_lock(&j->lock);
+    j->dirty |= !fine || !folder_fine;
+    j->new_segment |= !folder_fine;
+    j->unsynced = !fine || !folder_fine;
+    judge(j);
 }
 
 static struct timespec in_ms(int64_t ms)
@@ -193,6 +256,7 @@ static struct timespec in_ms(int64_t ms)
     return t;
 }
 
+// Flags the disk's state once in a while, syncs whenever something was written.
 static void *sync_for_ever(void *self)
 {
     struct journal *j = self;
@@ -200,15 +264,22 @@ static void *sync_for_ever(void *self)
     pthread_mutex_lock(&j->lock);
     while (!j->stopping) {
         int64_t now = clock_steady_ms();
-        bool look = now - looked >= 1000;
-        if (look)
+        retry_spill(j);
+        if (now - looked >= LOOK_MS) {
             looked = now;
-        sync_once(j, look);
+            look_at_disk(j);
+        }
+        if (j->dirty)
+            sync_files(j);
         struct timespec until = in_ms(j->sync_ms);
         if (!j->stopping)
             pthread_cond_timedwait(&j->wake_syncer, &j->lock, &until);
     }
-    sync_once(j, true);
+    retry_spill(j);
+    if (j->dirty)
+        sync_files(j);
+    if (j->spill.n)
+        log_error("journal: %zu bytes of records could not be written", j->spill.n);
     pthread_mutex_unlock(&j->lock);
     return NULL;
 }
@@ -220,7 +291,31 @@ static int64_t segment_of(const char *name)
     int64_t n;
     struct str s = str_of(name);
     bool fits = s.n == 14 && !strcmp(name + 10, ".log") && str_to_int((struct str){s.p, 10}, &n);
-    return fits ? n : 0;
+    return fits && n > 0 ? n : 0;
+}
+
+bool journal_exists(const char *folder)
+{
+    bool some = false;
+    DIR *d = opendir(folder);
+    for (struct dirent *e; d && !some && (e = readdir(d));)
+        some = segment_of(e->d_name) > 0;
+    if (d)
+        closedir(d);
+    return some;
+}
+
+// A process that was killed could not give back what it had allocated ahead.
+static int64_t trim_segment(const char *path)
+{
+    struct stat st = {0};
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_blocks * 512 >= st.st_size + SEGMENT_BYTES / 4 &&
+        ftruncate(fd, st.st_size))
+        log_warn("journal: unused room of %s is not given back: %s", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return st.st_size;
 }
 
 // The oldest and newest segment there, and the bytes from `booked` on.
@@ -230,31 +325,62 @@ static int64_t look_around(struct journal *j, struct journal_at booked)
     DIR *d = opendir(j->folder);
     for (struct dirent *e; d && (e = readdir(d));) {
         int64_t n = segment_of(e->d_name);
-        struct stat st;
-        char path[1100];
+        char path[SEGMENT_PATH];
         if (!n)
             continue;
-        segment_path(j, n, path, sizeof(path));
+        segment_path(j->folder, n, path);
+        int64_t size = trim_segment(path);
         if (n > newest)
             newest = n;
         if (!j->first_segment || n < j->first_segment)
             j->first_segment = n;
-        if (n >= booked.segment && !stat(path, &st))
-            atomic_fetch_add(&j->unbooked, st.st_size - (n == booked.segment ? booked.offset : 0));
+        int64_t from = n == booked.segment ? booked.offset : 0;
+        if (n >= booked.segment && size > from)
+            atomic_fetch_add(&j->unbooked, size - from);
     }
     if (d)
         closedir(d);
     return newest;
 }
 
-static struct err *take_folder(struct arena *a, struct journal *j)
+// The lock file says whose folder it is.
+static struct err *claim(struct arena *a, struct journal *j, const char *node)
 {
-    if (mkdir(j->folder, 0700) && errno != EEXIST)
-        return err_new(a, &err_internal, "cannot make %s: %s", j->folder, strerror(errno));
-    j->lock_fd = open(arena_printf(a, "%s/lock", j->folder), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (j->lock_fd < 0 || flock(j->lock_fd, LOCK_EX | LOCK_NB))
-        return err_new(a, &err_internal, "%s is in use by another process", j->folder);
+    char owner[256] = "";
+    ssize_t n = pread(j->lock_fd, owner, sizeof(owner) - 1, 0);
+    if (n == 0 && (!write_all(j->lock_fd, str_of(node), 0) || fsync(j->lock_fd)))
+        n = -1;
+    if (n < 0)
+        return err_new(a, &err_internal, "%s/lock: %s", j->folder, strerror(errno));
+    if (n > 0 && strcmp(owner, node) != 0)
+        return err_new(a, &err_internal,
+                       "%s holds the records of node %s, not of %s: set NODE_NAME accordingly",
+                       j->folder, owner, node);
     return NULL;
+}
+
+static struct err *make_folder(struct arena *a, const char *folder)
+{
+    if (mkdir(folder, 0700) && errno != EEXIST)
+        return err_new(a, &err_internal, "cannot make %s: %s", folder, strerror(errno));
+    int parent = open(arena_printf(a, "%s/..", folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool kept = parent >= 0 && fsync(parent) == 0;
+    if (parent >= 0)
+        close(parent);
+    return kept ? NULL
+                : err_new(a, &err_internal, "cannot sync %s/..: %s", folder, strerror(errno));
+}
+
+static struct err *take_folder(struct arena *a, struct journal *j, const char *node)
+{
+    TRY(make_folder(a, j->folder));
+    j->folder_fd = open(j->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    j->lock_fd = open(arena_printf(a, "%s/lock", j->folder), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (j->folder_fd < 0 || j->lock_fd < 0)
+        return err_new(a, &err_internal, "cannot open %s: %s", j->folder, strerror(errno));
+    if (flock(j->lock_fd, LOCK_EX | LOCK_NB))
+        return err_new(a, &err_internal, "%s is in use by another process", j->folder);
+    return claim(a, j, node);
 }
 
 static void init_conditions(struct journal *j)
@@ -271,38 +397,49 @@ static void init_conditions(struct journal *j)
 static void journal_free(struct journal *j)
 {
     if (j->fd >= 0)
-        close(j->fd);
-    if (j->read_fd >= 0)
-        close(j->read_fd);
+        finish_segment(j->fd);
+    if (j->old_fd >= 0)
+        finish_segment(j->old_fd);
+    if (j->folder_fd >= 0)
+        close(j->folder_fd);
     if (j->lock_fd >= 0)
         close(j->lock_fd);
+    reader_done(&j->reader);
     buf_free(&j->frame);
     buf_free(&j->spill);
     pthread_cond_destroy(&j->grew);
     pthread_cond_destroy(&j->wake_syncer);
     pthread_mutex_destroy(&j->lock);
-    free(j->ahead);
     free(j->folder);
     free(j);
 }
 
-struct err *journal_open(struct arena *a, const char *folder, const struct field *fields,
-                         struct journal_at booked, int sync_ms, int64_t max_bytes,
-                         struct journal **out)
+static struct journal *journal_new(const char *folder, const struct field *fields, int sync_ms,
+                                   int64_t max_bytes)
 {
     struct journal *j = mem_new(sizeof(*j));
     *j = (struct journal){.folder = mem_strdup(folder),
                           .fields = fields,
+                          .print = codec_print(fields),
                           .sync_ms = sync_ms,
                           .max_bytes = max_bytes,
                           .fd = -1,
-                          .read_fd = -1,
+                          .old_fd = -1,
+                          .folder_fd = -1,
                           .lock_fd = -1,
                           .frame = BUF(FRAME_MAX + FRAME_HEAD),
-                          .spill = BUF(SPILL_BYTES),
-                          .ahead = mem_new(READ_BYTES + FRAME_HEAD + 1)};
+                          .spill = BUF(SPILL_BYTES)};
+    reader_init(&j->reader, j->folder, fields);
     init_conditions(j);
-    struct err *e = take_folder(a, j);
+    return j;
+}
+
+struct err *journal_open(struct arena *a, const char *folder, const char *node,
+                         const struct field *fields, struct journal_at booked, int sync_ms,
+                         int64_t max_bytes, struct journal **out)
+{
+    struct journal *j = journal_new(folder, fields, sync_ms, max_bytes);
+    struct err *e = take_folder(a, j, node);
     int64_t newest = e ? 0 : look_around(j, booked);
     int64_t next = (newest > booked.segment ? newest : booked.segment) + 1;
     if (!e && !open_segment(j, next))
@@ -345,7 +482,7 @@ int64_t journal_unbooked(const struct journal *j)
 
 int64_t journal_damaged(const struct journal *j)
 {
-    return atomic_load(&j->damaged);
+    return atomic_load(&j->reader.damaged);
 }
 
 struct journal_at journal_end(struct journal *j)
@@ -356,133 +493,65 @@ struct journal_at journal_end(struct journal *j)
     return end;
 }
 
-static bool is_behind(struct journal_at a, struct journal_at b)
+int64_t journal_waiting(struct journal *j)
 {
-    return a.segment < b.segment || (a.segment == b.segment && a.offset < b.offset);
+    pthread_mutex_lock(&j->lock);
+    int64_t n = (int64_t)j->spill.n;
+    pthread_mutex_unlock(&j->lock);
+    return n;
 }
 
-void journal_wait(struct journal *j, struct journal_at seen, int ms)
+bool journal_wait(struct journal *j, struct journal_at seen, int ms)
 {
     struct timespec until = in_ms(ms);
     pthread_mutex_lock(&j->lock);
     while (!is_behind(seen, j->end) && !j->stopping)
         if (pthread_cond_timedwait(&j->grew, &j->lock, &until))
             break;
+    bool some = is_behind(seen, j->end);
     pthread_mutex_unlock(&j->lock);
+    return some;
+}
+
+// --- the reader's side --------------------------------------------------------------
+
+struct err *journal_next(struct journal *j, struct arena *a, struct journal_at *at, void *row,
+                         int64_t *token_quota, bool *found)
+{
+    if (at->segment < j->first_segment)
+        *at = (struct journal_at){j->first_segment, 0};
+    return reader_next(&j->reader, a, at, journal_end(j), row, token_quota, found);
 }
 
 static int64_t segment_size(const struct journal *j, int64_t segment)
 {
-    char path[1100];
+    char path[SEGMENT_PATH];
     struct stat st;
-    segment_path(j, segment, path, sizeof(path));
+    segment_path(j->folder, segment, path);
     return stat(path, &st) ? 0 : st.st_size;
+}
+
+static void delete_booked(struct journal *j, struct journal_at at)
+{
+    int64_t keep = at.segment, bytes = at.offset;
+    while (keep > j->first_segment && bytes < KEEP_BYTES && at.segment - keep < KEEP_SEGMENTS)
+        bytes += segment_size(j, --keep);
+    for (; j->first_segment < keep; j->first_segment++) {
+        char path[SEGMENT_PATH];
+        segment_path(j->folder, j->first_segment, path);
+        unlink(path);
+    }
 }
 
 void journal_booked(struct journal *j, struct journal_at at)
 {
-    for (; j->first_segment < at.segment; j->first_segment++) {
-        char path[1100];
-        segment_path(j, j->first_segment, path, sizeof(path));
-        unlink(path);
-    }
+    if (at.segment != j->kept_for)
+        delete_booked(j, at);
+    j->kept_for = at.segment;
     pthread_mutex_lock(&j->lock);
     int64_t left = (int64_t)j->spill.n - at.offset;
     for (int64_t n = at.segment; n < j->end.segment; n++)
         left += segment_size(j, n);
     atomic_store(&j->unbooked, left + j->end.offset);
     pthread_mutex_unlock(&j->lock);
-}
-
-// --- reading ------------------------------------------------------------------------
-
-static bool open_for_reading(struct journal *j, int64_t segment)
-{
-    char path[1100];
-    if (j->read_fd >= 0 && j->read_segment == segment)
-        return true;
-    if (j->read_fd >= 0)
-        close(j->read_fd);
-    segment_path(j, segment, path, sizeof(path));
-    j->read_fd = open(path, O_RDONLY | O_CLOEXEC);
-    j->read_segment = segment;
-    j->ahead_n = 0;
-    j->schema.count = 0;
-    return j->read_fd >= 0;
-}
-
-// The bytes from `offset` on, up to `limit`, as far as one frame can reach.
-static struct str look_ahead(struct journal *j, int64_t offset, int64_t limit)
-{
-    int64_t have = j->ahead_at + (int64_t)j->ahead_n - offset;
-    bool inside = offset >= j->ahead_at && have > 0;
-    if (!inside || (have < FRAME_MAX / 2 && j->ahead_at + (int64_t)j->ahead_n < limit)) {
-        int64_t want = limit - offset < READ_BYTES ? limit - offset : READ_BYTES;
-        ssize_t n = want > 0 ? pread(j->read_fd, j->ahead, (size_t)want, offset) : 0;
-        j->ahead_at = offset;
-        j->ahead_n = n > 0 ? (size_t)n : 0;
-    }
-    return (struct str){j->ahead + (offset - j->ahead_at),
-                        (size_t)(j->ahead_at + (int64_t)j->ahead_n - offset)};
-}
-
-static bool read_schema(struct journal *j, int64_t limit)
-{
-    struct str payload;
-    return j->schema.count > 0 || (codec_frame(look_ahead(j, 0, limit), &payload) &&
-                                   codec_read_schema(payload, j->fields, &j->schema));
-}
-
-static int64_t size_of(int fd)
-{
-    struct stat st;
-    return fstat(fd, &st) ? 0 : st.st_size;
-}
-
-static void note_damage(struct journal *j, struct journal_at at, int64_t limit)
-{
-    atomic_fetch_add(&j->damaged, 1);
-    log_error("journal: segment %lld is damaged at byte %lld; %lld bytes skipped",
-              (long long)at.segment, (long long)at.offset, (long long)(limit - at.offset));
-}
-
-// One record of the segment *at is in. False at its end (damaged rests are its end too).
-static bool next_here(struct journal *j, struct arena *a, struct journal_at *at, int64_t limit,
-                      void *row, int64_t *token_quota)
-{
-    while (at->offset < limit) {
-        struct str payload;
-        size_t n =
-            read_schema(j, limit) ? codec_frame(look_ahead(j, at->offset, limit), &payload) : 0;
-        if (!n) {
-            note_damage(j, *at, limit);
-            at->offset = limit;
-            return false;
-        }
-        struct journal_at here = *at;
-        at->offset += (int64_t)n;
-        if (here.offset == 0)
-            continue; // the schema
-        if (codec_read_row(a, payload, &j->schema, j->fields, row, token_quota))
-            return true;
-        note_damage(j, here, at->offset);
-    }
-    return false;
-}
-
-bool journal_next(struct journal *j, struct arena *a, struct journal_at *at, void *row,
-                  int64_t *token_quota)
-{
-    struct journal_at end = journal_end(j);
-    if (at->segment < j->first_segment)
-        *at = (struct journal_at){j->first_segment, 0};
-    bool found = false;
-    while (!found && is_behind(*at, end)) {
-        bool here = open_for_reading(j, at->segment);
-        int64_t limit = !here ? 0 : at->segment == end.segment ? end.offset : size_of(j->read_fd);
-        found = here && next_here(j, a, at, limit, row, token_quota);
-        if (!found && at->segment < end.segment)
-            *at = (struct journal_at){at->segment + 1, 0};
-    }
-    return found;
 }

@@ -6,8 +6,8 @@
 //
 // The first frame of a file names the fields of its records, so that a newer program with more
 // fields still reads it. Ints are zigzag varints, texts a varint length and the bytes. A frame is
-// one write(): a killed process loses nothing. fdatasync follows in groups. Files are allocated
-// ahead, so that what is in flight when the disk fills still has its place.
+// written at once: a killed process loses nothing. fdatasync of file and folder follows in groups.
+// Files are allocated ahead, so that what is in flight when the disk fills still has its place.
 
 #pragma once
 #include <stdbool.h>
@@ -22,30 +22,38 @@ struct journal_at {
     int64_t segment, offset;
 };
 
-// Takes the folder for this process alone (err_internal if another one has it). New records go to
-// a new segment behind everything that is there and behind `booked`.
-struct err *journal_open(struct arena *a, const char *folder, const struct field *fields,
-                         struct journal_at booked, int sync_ms, int64_t max_bytes,
-                         struct journal **out);
-void journal_close(struct journal *j); // synced; NULL is fine
+// Takes the folder for this process alone (err_internal if another one has it), and for this node:
+// another node's position would mean nothing here, and records would be booked twice. New records
+// go to a new segment behind everything that is there and behind `booked`.
+struct err *journal_open(struct arena *a, const char *folder, const char *node,
+                         const struct field *fields, struct journal_at booked, int sync_ms,
+                         int64_t max_bytes, struct journal **out);
+bool journal_exists(const char *folder); // has anything ever been written there?
+void journal_close(struct journal *j);   // synced; NULL is fine
 
 // Any thread. token_quota rides along with the row. Never fails from the caller's point of view:
 // what the disk refuses waits in memory until it can be written, and new work is refused.
 void journal_append(struct journal *j, const void *row, int64_t token_quota);
 
-// May new work begin? False above max_bytes unbooked, on a full disk, or while records wait.
+// May new work begin? False above max_bytes unbooked, on a full disk, or while records wait or
+// cannot be synced.
 bool journal_admits(const struct journal *j);
 
 struct journal_at journal_end(struct journal *j); // behind the last record written
-void journal_wait(struct journal *j, struct journal_at seen, int ms); // for something behind it
+int64_t journal_waiting(struct journal *j);       // bytes that wait in memory for the disk
+// Waits for something behind `seen`, at most so long; is there something?
+bool journal_wait(struct journal *j, struct journal_at seen, int ms);
 
-// Reads the next record at *at and moves it on, over segment ends too. False when there is none
-// yet. Damage is skipped, counted and logged. Texts live in the arena. One reader.
-bool journal_next(struct journal *j, struct arena *a, struct journal_at *at, void *row,
-                  int64_t *token_quota);
+// Reads the next record at *at and moves it on, over segment ends too. *found is false when there
+// is none yet. What is damaged is skipped, counted and logged, record by record. An error says that
+// the disk cannot be read now: *at has not passed anything, try again. Texts live in the arena. One
+// reader.
+struct err *journal_next(struct journal *j, struct arena *a, struct journal_at *at, void *row,
+                         int64_t *token_quota, bool *found);
 
-// Everything before is in SQL: whole segments are deleted.
+// Everything before is in SQL: old segments are deleted, but for those that a database which lost
+// its last transactions in a power cut would ask for again (16 MiB, 100 files at most).
 void journal_booked(struct journal *j, struct journal_at at);
 
 int64_t journal_unbooked(const struct journal *j); // bytes
-int64_t journal_damaged(const struct journal *j);  // records skipped since start
+int64_t journal_damaged(const struct journal *j);  // places skipped since start

@@ -7,6 +7,9 @@
 #include "common/arena.h"
 #include "common/hash.h"
 
+// 64 fields of 1 KiB fit into a frame, and so do 64 numbers besides.
+enum { SHORT_TEXT = 1024, NUMBERS_MAX = (JOURNAL_FIELDS + 3) * 16 };
+
 static void put_varint(struct buf *out, uint64_t v)
 {
     char bytes[10];
@@ -30,11 +33,12 @@ static void put_text(struct buf *out, struct str s)
     buf_str(out, s);
 }
 
-static void put_value(struct buf *out, const struct field *f, const void *row)
+static void put_value(struct buf *out, const struct field *f, const void *row, size_t longest)
 {
     struct field_value v = field_get(f, row);
+    struct str text = str_of(f->type == FIELD_TEXT ? v.s : NULL);
     if (f->type == FIELD_TEXT)
-        put_text(out, str_of(v.s));
+        put_text(out, text.n <= longest ? text : STR(""));
     else if (f->type == FIELD_REAL)
         buf_add(out, (const char *)&v.r, sizeof(v.r));
     else
@@ -60,10 +64,8 @@ static bool is_kept(const struct field *f)
     return !(f->flags & (KEY | VIRTUAL));
 }
 
-void codec_schema(struct buf *out, const struct field *fields)
+static void put_schema(struct buf *out, const struct field *fields)
 {
-    size_t from = out->n;
-    buf_add(out, "\0\0\0\0\0\0\0\0", FRAME_HEAD);
     put_varint(out, PAYLOAD_SCHEMA);
     for (const struct field *f = fields; f->name; f++) {
         if (!is_kept(f))
@@ -71,18 +73,49 @@ void codec_schema(struct buf *out, const struct field *fields)
         put_varint(out, f->type);
         put_text(out, str_of(f->name));
     }
+}
+
+static void open_frame(struct buf *out)
+{
+    buf_add(out, "\0\0\0\0\0\0\0\0", FRAME_HEAD);
+}
+
+void codec_schema(struct buf *out, const struct field *fields)
+{
+    size_t from = out->n;
+    open_frame(out);
+    put_schema(out, fields);
     seal_frame(out, from);
 }
 
-void codec_row(struct buf *out, const struct field *fields, const void *row, int64_t token_quota)
+uint32_t codec_print(const struct field *fields)
 {
-    size_t from = out->n;
-    buf_add(out, "\0\0\0\0\0\0\0\0", FRAME_HEAD);
+    BUF_HERE(schema, FRAME_MAX);
+    put_schema(&schema, fields);
+    return hash_crc32c(0, schema.p, schema.n);
+}
+
+// The longest text that may stay, so that all of them together fit into a frame.
+static size_t longest_text(const struct field *fields, const void *row)
+{
+    size_t sum = 0;
+    for (const struct field *f = fields; f->name; f++)
+        if (f->type == FIELD_TEXT && is_kept(f))
+            sum += str_of(field_get(f, row).s).n;
+    return sum <= FRAME_MAX - NUMBERS_MAX ? FRAME_MAX : SHORT_TEXT;
+}
+
+void codec_row(struct buf *out, const struct field *fields, uint32_t print, const void *row,
+               int64_t token_quota)
+{
+    size_t from = out->n, longest = longest_text(fields, row);
+    open_frame(out);
     put_varint(out, PAYLOAD_ROW);
+    put_varint(out, print);
     put_int(out, token_quota);
     for (const struct field *f = fields; f->name; f++)
         if (is_kept(f))
-            put_value(out, f, row);
+            put_value(out, f, row, longest);
     seal_frame(out, from);
 }
 
@@ -104,6 +137,8 @@ size_t codec_frame(struct str bytes, struct str *payload)
     if (n == 0 || n > FRAME_MAX || n > bytes.n - FRAME_HEAD)
         return 0;
     *payload = (struct str){bytes.p + FRAME_HEAD, n};
+    if (*payload->p != PAYLOAD_SCHEMA && *payload->p != PAYLOAD_ROW)
+        return 0;
     return hash_crc32c(0, payload->p, n) == get_u32(bytes.p + 4) ? FRAME_HEAD + n : 0;
 }
 
@@ -145,25 +180,44 @@ static bool get_kind(struct str *in, uint64_t kind)
     return get_varint(in, &v) && v == kind;
 }
 
+bool codec_is_schema(struct str in)
+{
+    return get_kind(&in, PAYLOAD_SCHEMA);
+}
+
+static bool is_whole_number(enum field_type type)
+{
+    return type != FIELD_TEXT && type != FIELD_REAL;
+}
+
+// All whole numbers are written alike, so a column that was widened still reads.
+static const struct field *field_for(const struct field *fields, struct str name,
+                                     enum field_type type)
+{
+    for (const struct field *f = fields; f->name; f++)
+        if (str_is(name, f->name) && is_kept(f) &&
+            (f->type == type || (is_whole_number(f->type) && is_whole_number(type))))
+            return f;
+    return NULL;
+}
+
 bool codec_read_schema(struct str in, const struct field *fields, struct codec_schema *out)
 {
-    out->count = 0;
+    *out = (struct codec_schema){.print = hash_crc32c(0, in.p, in.n)};
+    int count = 0;
     if (!get_kind(&in, PAYLOAD_SCHEMA))
         return false;
-    while (in.n) {
+    for (; in.n; count++) {
         uint64_t type;
         struct str name;
-        if (out->count == JOURNAL_FIELDS || !get_varint(&in, &type) || type > FIELD_TEXT ||
+        if (count == JOURNAL_FIELDS || !get_varint(&in, &type) || type > FIELD_TEXT ||
             !get_text(&in, &name))
             return false;
-        out->types[out->count] = (enum field_type)type;
-        out->fields[out->count] = NULL;
-        for (const struct field *f = fields; f->name; f++)
-            if (str_is(name, f->name) && f->type == (enum field_type)type)
-                out->fields[out->count] = f;
-        out->count++;
+        out->types[count] = (enum field_type)type;
+        out->fields[count] = field_for(fields, name, out->types[count]);
     }
-    return out->count > 0;
+    out->count = count;
+    return count > 0;
 }
 
 static bool get_value(struct arena *a, struct str *in, enum field_type type, struct field_value *v)
@@ -186,18 +240,27 @@ static bool get_value(struct arena *a, struct str *in, enum field_type type, str
     }
 }
 
+static struct field_value fitted(const struct field *f, struct field_value v)
+{
+    if (f->type == FIELD_INT && v.i != (int)v.i)
+        v.i = v.i < 0 ? INT32_MIN : INT32_MAX;
+    return v;
+}
+
 bool codec_read_row(struct arena *a, struct str in, const struct codec_schema *schema,
                     const struct field *fields, void *row, int64_t *token_quota)
 {
+    uint64_t print;
     fields_default(a, fields, row);
-    if (!get_kind(&in, PAYLOAD_ROW) || !get_int(&in, token_quota))
+    if (!get_kind(&in, PAYLOAD_ROW) || !get_varint(&in, &print) || print != schema->print ||
+        !get_int(&in, token_quota))
         return false;
     for (int i = 0; i < schema->count; i++) {
         struct field_value v;
         if (!get_value(a, &in, schema->types[i], &v))
             return false;
         if (schema->fields[i])
-            field_set(schema->fields[i], row, v);
+            field_set(schema->fields[i], row, fitted(schema->fields[i], v));
     }
     return in.n == 0;
 }

@@ -13,23 +13,21 @@
 #include "model/log.h"
 #include "service/bookkeeper.h"
 #include "service/journal.h"
+#include "service/metrics.h"
+#include "service/move.h"
 
-enum { SHARDS = 64, SWEEP_MS = 5000, IDLE_WAIT_MS = 200, RETRY_MS = 500 };
-
-static const struct words {
-    const char *kind; // as in the leases table
-    const char *read, *take, *give;
-    const struct err_kind *short_of;
-} words[] = {
-    [ACCOUNT_USER] = {"user", "SELECT quota FROM users WHERE id = ?",
-                      "UPDATE users SET quota = quota - ? WHERE id = ? AND quota >= ?",
-                      "UPDATE users SET quota = quota + ? WHERE id = ?", &err_quota_insufficient},
-    [ACCOUNT_TOKEN] = {"token", "SELECT remain_quota FROM tokens WHERE id = ?",
-                       "UPDATE tokens SET remain_quota = remain_quota - ? WHERE id = ? AND"
-                       " remain_quota >= ?",
-                       "UPDATE tokens SET remain_quota = remain_quota + ? WHERE id = ?",
-                       &err_token_exhausted},
+enum {
+    SHARDS = 64,
+    SWEEP_MS = 5000,
+    IDLE_WAIT_MS = 200,
+    GATHER_MS = 60, // so that a trickle of records is booked in batches
+    RETRY_MS = 500,
 };
+enum topping {
+    TOPPING_NOT,
+    TOPPING_NOW,
+    TOPPING_RESTS
+}; // rests: asked in vain, not before a sweep
 
 static struct {
     struct ledger_options o;
@@ -37,12 +35,17 @@ static struct {
     struct bookkeeper books;
     pthread_t thread;
     _Atomic bool stopping;
-    _Atomic int64_t booked_segment, booked_offset; // books.at, for others to look at
+    _Atomic int64_t settled, booked_records; // since start
+    _Atomic int64_t even_ms;                 // when the two were last the same
+    _Atomic int top_ups;                     // under way
+    pthread_mutex_t shown;                   // of:
+    struct journal_at booked;                // books.at, for others to look at
     struct shard {
         pthread_mutex_t lock;
         struct account *first;
     } shards[SHARDS];
-} ledger;
+} ledger = {.shown = PTHREAD_MUTEX_INITIALIZER,
+            .shards = {[0 ... SHARDS - 1] = {.lock = PTHREAD_MUTEX_INITIALIZER}}};
 
 // --- accounts -------------------------------------------------------------------
 
@@ -102,7 +105,7 @@ static void top_up_if_low(struct account *account);
 bool account_reserve(struct account *account, int64_t quota)
 {
     atomic_store_explicit(&account->last_used_ms, clock_steady_ms(), memory_order_relaxed);
-    if (!take(account, quota))
+    if (quota < 0 || !take(account, quota))
         return false;
     top_up_if_low(account);
     return true;
@@ -110,62 +113,11 @@ bool account_reserve(struct account *account, int64_t quota)
 
 void account_give_back(struct account *account, int64_t quota)
 {
-    if (quota)
+    if (quota > 0)
         atomic_fetch_add(&account->available, quota);
 }
 
 // --- leases -----------------------------------------------------------------------
-
-static struct err *add_to_lease(struct db *db, struct arena *a, const struct account *account,
-                                int64_t by)
-{
-    const char *kind = words[account->kind].kind;
-    int64_t changed = 0;
-    TRY(db_exec(db, a, &changed,
-                "UPDATE leases SET amount = amount + ?, updated_at = ?"
-                " WHERE kind = ? AND owner_id = ? AND node = ?",
-                P(by), P(clock_now()), P(kind), P(account->id), P(ledger.o.node)));
-    if (changed)
-        return NULL;
-    struct lease row = {.node = ledger.o.node,
-                        .kind = kind,
-                        .owner_id = account->id,
-                        .amount = by,
-                        .updated_at = clock_now()};
-    return db_insert(db, a, &lease_table, &row);
-}
-
-// Moves between `least` and `most` from the balance into the lease, in one transaction; *got 0 if
-// the balance does not even have `least`.
-static struct err *move_in(struct db *db, struct arena *a, struct account *account, int64_t least,
-                           int64_t most, int64_t *got)
-{
-    const struct words *w = &words[account->kind];
-    TX tx = tx_begin(db, a);
-    TRY(tx.failed);
-    int64_t balance = 0, changed = 0;
-    *got = 0;
-    TRY(db_int(db, a, &balance, w->read, P(account->id)));
-    int64_t slice = balance < most ? balance : most;
-    if (slice < least || slice <= 0)
-        return NULL;
-    TRY(db_exec(db, a, &changed, w->take, P(slice), P(account->id), P(slice)));
-    if (!changed)
-        return NULL; // somebody else took it meanwhile
-    TRY(add_to_lease(db, a, account, slice));
-    TRY(tx_commit(&tx, a));
-    *got = slice;
-    return NULL;
-}
-
-static struct err *lease_more(struct arena *a, struct account *account, int64_t least, int64_t most,
-                              int64_t *got)
-{
-    DB(db);
-    *got = 0;
-    TRY(db_lease(ledger.o.pool, a, &db));
-    return move_in(db, a, account, least, most, got);
-}
 
 static int64_t at_least_chunk(int64_t quota)
 {
@@ -173,33 +125,50 @@ static int64_t at_least_chunk(int64_t quota)
     return ample > ledger.o.chunk ? ample : ledger.o.chunk;
 }
 
-// With account->lock held, so that nobody is refused for what another one has in his hands.
-static struct err *extend(struct arena *a, struct account *account, int64_t quota, bool partial,
-                          int64_t *got)
+// What the lease has, and as much of the balance as is missing.
+static struct err *gather(struct db *db, struct arena *a, struct account *account, int64_t quota,
+                          bool partial, int64_t *got)
 {
-    if (take(account, quota)) {
-        *got = quota;
-        return NULL;
-    }
-    int64_t have = atomic_exchange(&account->available, 0);
+    int64_t have = atomic_exchange(&account->available, 0), more = 0;
     if (have < 0)
         abort(); // reserve and give back no longer match
-    int64_t need = quota > have ? quota - have : 0, more = 0;
-    struct err *e = lease_more(a, account, partial ? 1 : need, at_least_chunk(need), &more);
+    int64_t need = quota > have ? quota - have : 0;
+    struct err *e = NULL;
+    if (need)
+        e = move_in(&ledger.o, db, a, account, partial ? 1 : need, at_least_chunk(need), &more);
     int64_t sum = have + more, use = sum < quota ? sum : quota;
     if (e || (!partial && sum < quota))
         use = 0;
     account_give_back(account, sum - use);
     *got = use;
-    if (!e && !partial && use < quota)
-        e = err_new(a, words[account->kind].short_of, "%s %lld", words[account->kind].kind,
-                    (long long)account->id);
-    return e;
+    if (e || partial || use == quota)
+        return e;
+    if (!take(account, quota)) // others may have given back meanwhile
+        return move_refused(a, account);
+    *got = quota;
+    return NULL;
+}
+
+// With account->lock held, so that nobody is refused for what another one has in his hands.
+static struct err *extend(struct arena *a, struct account *account, int64_t quota, bool partial,
+                          int64_t *got)
+{
+    *got = 0;
+    if (quota < 0)
+        return err_new(a, &err_internal, "a reservation of %lld", (long long)quota);
+    if (take(account, quota)) {
+        *got = quota;
+        return NULL;
+    }
+    DB(db);
+    TRY(move_connect(&ledger.o, a, account, &db));
+    return gather(db, a, account, quota, partial, got);
 }
 
 struct err *ledger_extend(struct arena *a, struct account *account, int64_t quota, bool partial,
                           int64_t *got)
 {
+    atomic_store_explicit(&account->last_used_ms, clock_steady_ms(), memory_order_relaxed);
     pthread_mutex_lock(&account->lock);
     struct err *e = extend(a, account, quota, partial, got);
     pthread_mutex_unlock(&account->lock);
@@ -212,57 +181,81 @@ struct top_up {
     struct account *account;
 };
 
+static struct err *fetch_chunk(struct arena *a, struct account *account, int64_t *got)
+{
+    DB(db);
+    *got = 0;
+    TRY(move_connect(&ledger.o, a, account, &db));
+    TRY(move_in(&ledger.o, db, a, account, 1, ledger.o.chunk, got));
+    account_give_back(account, *got);
+    return NULL;
+}
+
 static void top_up(struct job *job)
 {
     struct top_up *t = (struct top_up *)job;
     ARENA(a);
-    int64_t got;
+    int64_t got = 0;
+    struct err *e = NULL;
     pthread_mutex_lock(&t->account->lock);
-    struct err *e = lease_more(a, t->account, 1, ledger.o.chunk, &got);
-    account_give_back(t->account, got);
+    if (!atomic_load(&ledger.stopping))
+        e = fetch_chunk(a, t->account, &got);
     pthread_mutex_unlock(&t->account->lock);
     if (e)
         log_warn("lease: no top-up: %s: %s", e->kind->code, e->detail);
-    // An empty balance is not asked again at once: `topping` stays set until the next sweep.
-    if (got)
-        atomic_store(&t->account->topping, false);
+    atomic_store(&t->account->topping, got ? TOPPING_NOT : TOPPING_RESTS);
     account_release(t->account);
     free(t);
+    atomic_fetch_sub(&ledger.top_ups, 1);
+}
+
+static bool begin_topping(struct account *account)
+{
+    int not = TOPPING_NOT;
+    return atomic_load(&account->available) < ledger.o.chunk / 4 &&
+           atomic_compare_exchange_strong(&account->topping, &not, TOPPING_NOW);
 }
 
 static void top_up_if_low(struct account *account)
 {
-    if (atomic_load(&account->available) >= ledger.o.chunk / 4 ||
-        atomic_exchange(&account->topping, true))
+    if (!begin_topping(account))
         return;
     struct top_up *t = mem_new(sizeof(*t));
     t->account = account_hold(account->kind, account->id);
     t->job.on_worker = top_up;
+    atomic_fetch_add(&ledger.top_ups, 1);
     worker_run(&t->job);
 }
 
-static struct err *move_out(struct arena *a, struct account *account, int64_t quota)
+static void stop_resting(struct account *account)
+{
+    int rests = TOPPING_RESTS;
+    atomic_compare_exchange_strong(&account->topping, &rests, TOPPING_NOT);
+}
+
+static bool is_empty(const struct account *account)
+{
+    return !atomic_load(&account->available) && !account->doubt.move;
+}
+
+// With account->lock held.
+static struct err *give_all_back(struct arena *a, struct account *account)
 {
     DB(db);
-    TRY(db_lease(ledger.o.pool, a, &db));
-    TX tx = tx_begin(db, a);
-    TRY(tx.failed);
-    TRY(db_exec(db, a, NULL, words[account->kind].give, P(quota), P(account->id)));
-    TRY(db_exec(db, a, NULL,
-                "UPDATE leases SET amount = amount - ?, updated_at = ?"
-                " WHERE kind = ? AND owner_id = ? AND node = ?",
-                P(quota), P(clock_now()), P(words[account->kind].kind), P(account->id),
-                P(ledger.o.node)));
-    return tx_commit(&tx, a);
+    if (is_empty(account))
+        return NULL;
+    TRY(move_connect(&ledger.o, a, account, &db));
+    int64_t have = atomic_exchange(&account->available, 0);
+    struct err *e = have > 0 ? move_out(&ledger.o, db, a, account, have) : NULL;
+    if (e && !account->doubt.move)
+        account_give_back(account, have);
+    return e;
 }
 
 static struct err *recall(struct arena *a, struct account *account)
 {
     pthread_mutex_lock(&account->lock);
-    int64_t have = atomic_exchange(&account->available, 0);
-    struct err *e = have > 0 ? move_out(a, account, have) : NULL;
-    if (e)
-        account_give_back(account, have);
+    struct err *e = give_all_back(a, account);
     pthread_mutex_unlock(&account->lock);
     return e;
 }
@@ -271,7 +264,7 @@ struct err *ledger_recall(struct arena *a, enum account_kind kind, int64_t id)
 {
     struct account *account = account_hold(kind, id);
     struct err *e = recall(a, account);
-    atomic_store(&account->topping, false);
+    stop_resting(account);
     account_release(account);
     return e;
 }
@@ -285,6 +278,7 @@ struct err *ledger_admits(struct arena *a)
 
 void ledger_settle(const struct log_row *row, int64_t token_quota)
 {
+    atomic_fetch_add(&ledger.settled, 1);
     journal_append(ledger.journal, row, token_quota);
 }
 
@@ -292,8 +286,9 @@ void ledger_settle(const struct log_row *row, int64_t token_quota)
 
 static void show_position(void)
 {
-    atomic_store(&ledger.booked_segment, ledger.books.at.segment);
-    atomic_store(&ledger.booked_offset, ledger.books.at.offset);
+    pthread_mutex_lock(&ledger.shown);
+    ledger.booked = ledger.books.at;
+    pthread_mutex_unlock(&ledger.shown);
 }
 
 // Everything there is, batch by batch.
@@ -302,47 +297,61 @@ static struct err *book_all(struct arena *a)
     for (int count = 1; count;) {
         arena_reset(a);
         TRY(bookkeeper_batch(&ledger.books, a, &count));
+        atomic_fetch_add(&ledger.booked_records, count);
         show_position();
     }
     return NULL;
 }
 
-static void sweep_shard(struct arena *a, struct shard *s, bool all)
+enum { SWEEP_AT_ONCE = 64 };
+
+// Frees what nobody holds and nothing is in; holds what has rested for long.
+static int pick_idle(struct shard *s, struct account *idle[SWEEP_AT_ONCE])
 {
     int64_t now = clock_steady_ms();
-    struct account *idle[64];
     int count = 0;
     pthread_mutex_lock(&s->lock);
     for (struct account **at = &s->first; *at;) {
         struct account *account = *at;
-        bool rests = all || now - atomic_load(&account->last_used_ms) > ledger.o.idle_ms;
-        atomic_store(&account->topping, false);
-        if (!account->refs && !atomic_load(&account->available)) {
+        bool rests = now - atomic_load(&account->last_used_ms) > ledger.o.idle_ms;
+        stop_resting(account);
+        if (!account->refs && is_empty(account)) {
             *at = account->next;
             pthread_mutex_destroy(&account->lock);
             free(account);
             continue;
         }
-        if (rests && atomic_load(&account->available) && count < 64) {
+        if (rests && atomic_load(&account->available) && count < SWEEP_AT_ONCE) {
             account->refs++;
             idle[count++] = account;
         }
         at = &account->next;
     }
     pthread_mutex_unlock(&s->lock);
-    for (int i = 0; i < count; i++) {
-        struct err *e = recall(a, idle[i]);
-        if (e)
-            log_warn("lease: not returned: %s: %s", e->kind->code, e->detail);
-        account_release(idle[i]);
-    }
+    return count;
 }
 
-static void sweep(bool all)
+// False when the database is away: then there is no use in asking for every account.
+static bool sweep_shard(struct arena *a, struct shard *s)
+{
+    struct account *idle[SWEEP_AT_ONCE];
+    int count = pick_idle(s, idle);
+    struct err *e = NULL;
+    for (int i = 0; i < count; i++) {
+        if (!e)
+            e = recall(a, idle[i]);
+        account_release(idle[i]);
+    }
+    if (e)
+        log_warn("lease: not returned: %s: %s", e->kind->code, e->detail);
+    return !e;
+}
+
+static void sweep(void)
 {
     ARENA(a);
-    for (int i = 0; i < SHARDS; i++)
-        sweep_shard(a, &ledger.shards[i], all);
+    for (int i = 0; i < SHARDS && sweep_shard(a, &ledger.shards[i]); i++)
+        arena_reset(a);
 }
 
 static void pause_ms(int ms)
@@ -359,41 +368,26 @@ static void *keep_books(void *unused)
     int64_t swept = clock_steady_ms();
     while (!atomic_load(&ledger.stopping)) {
         struct err *e = book_all(a);
+        if (!e)
+            atomic_store(&ledger.even_ms, clock_steady_ms());
         if (e && !complained)
             log_warn("bookkeeper: %s: %s; the journal keeps the records", e->kind->code, e->detail);
         if (!e && complained)
             log_info("bookkeeper: caught up");
         complained = e != NULL;
-        if (clock_steady_ms() - swept > SWEEP_MS) {
-            sweep(false);
+        if (!e && clock_steady_ms() - swept > SWEEP_MS) {
+            sweep();
             swept = clock_steady_ms();
         }
         if (e)
             pause_ms(RETRY_MS);
-        else
-            journal_wait(ledger.journal, ledger.books.at, IDLE_WAIT_MS);
+        else if (journal_wait(ledger.journal, ledger.books.at, IDLE_WAIT_MS))
+            pause_ms(GATHER_MS);
     }
     return NULL;
 }
 
 // --- start and stop -------------------------------------------------------------------
-
-// What this node held when it ended goes back; its journal has been booked before.
-static struct err *return_leases(struct db *db, struct arena *a)
-{
-    struct rows rows;
-    TX tx = tx_begin(db, a);
-    TRY(tx.failed);
-    TRY(db_list(db, a, &lease_table, &rows, "node = ? ORDER BY kind, owner_id", P(ledger.o.node)));
-    const struct lease *leases = rows.items;
-    for (size_t i = 0; i < rows.count; i++) {
-        bool user = !strcmp(leases[i].kind, words[ACCOUNT_USER].kind);
-        const struct words *w = &words[user ? ACCOUNT_USER : ACCOUNT_TOKEN];
-        TRY(db_exec(db, a, NULL, w->give, P(leases[i].amount), P(leases[i].owner_id)));
-    }
-    TRY(db_exec(db, a, NULL, "DELETE FROM leases WHERE node = ?", P(ledger.o.node)));
-    return tx_commit(&tx, a);
-}
 
 static struct err *recover(struct arena *a)
 {
@@ -401,21 +395,81 @@ static struct err *recover(struct arena *a)
     struct err *e = book_all(scratch);
     if (e)
         return err_new(a, e->kind, "%s", e->detail);
+    return move_all_out(&ledger.o, a);
+}
+
+// A node's first start makes its row; from then on a journal without one is another database's.
+static struct err *find_position(struct arena *a, const char *folder, struct journal_at *at)
+{
+    bool known;
     DB(db);
     TRY(db_lease(ledger.o.pool, a, &db));
-    return return_leases(db, a);
+    TRY(bookkeeper_position(db, a, ledger.o.node, at, &known));
+    if (known)
+        return NULL;
+    if (journal_exists(folder))
+        return err_new(a, &err_internal,
+                       "%s holds records that another database has to book (this one does not know"
+                       " node %s): use that database, or move the folder away",
+                       folder, ledger.o.node);
+    struct journal_position row = {.node = ledger.o.node};
+    return db_insert(db, a, &journal_position_table, &row);
 }
 
 static struct err *open_books(struct arena *a)
 {
     struct journal_at at;
-    DB(db);
-    TRY(db_lease(ledger.o.pool, a, &db));
-    TRY(bookkeeper_position(db, a, ledger.o.node, &at));
-    TRY(journal_open(a, arena_printf(a, "%s/journal", ledger.o.data_dir), log_table.fields, at,
-                     ledger.o.sync_ms, ledger.o.journal_bytes, &ledger.journal));
-    ledger.books = (struct bookkeeper){ledger.o.pool, ledger.journal, ledger.o.node, at};
+    const char *folder = arena_printf(a, "%s/journal", ledger.o.data_dir);
+    TRY(find_position(a, folder, &at));
+    TRY(journal_open(a, folder, ledger.o.node, log_table.fields, at, ledger.o.sync_ms,
+                     ledger.o.journal_bytes, &ledger.journal));
+    ledger.books = (struct bookkeeper){.pool = ledger.o.pool,
+                                       .journal = ledger.journal,
+                                       .node = ledger.o.node,
+                                       .at = at,
+                                       .booked = at};
     return NULL;
+}
+
+static void close_books(void)
+{
+    journal_close(ledger.journal);
+    ledger.journal = NULL;
+    free((char *)ledger.o.node);
+    ledger.o.node = NULL;
+}
+
+// --- for the metrics ------------------------------------------------------------------
+
+static int64_t pending_records(void)
+{
+    int64_t booked = atomic_load(&ledger.booked_records); // first: it must not overtake the other
+    return atomic_load(&ledger.settled) - booked;
+}
+
+static int64_t pending_bytes(void)
+{
+    return journal_unbooked(ledger.journal);
+}
+
+static int64_t pending_ms(void)
+{
+    return pending_records() ? clock_steady_ms() - atomic_load(&ledger.even_ms) : 0;
+}
+
+static int64_t leased(void)
+{
+    struct ledger_state state;
+    ledger_state(&state);
+    return state.leased;
+}
+
+static void show_metrics(void)
+{
+    metric_read_with(METRIC_JOURNAL_RECORDS, pending_records);
+    metric_read_with(METRIC_JOURNAL_BYTES, pending_bytes);
+    metric_read_with(METRIC_JOURNAL_LAG, pending_ms);
+    metric_read_with(METRIC_LEASED, leased);
 }
 
 struct err *ledger_start(struct arena *a, const struct ledger_options *o)
@@ -423,42 +477,75 @@ struct err *ledger_start(struct arena *a, const struct ledger_options *o)
     ledger.o = *o;
     ledger.o.node = mem_strdup(o->node);
     atomic_store(&ledger.stopping, false);
-    for (int i = 0; i < SHARDS; i++)
-        pthread_mutex_init(&ledger.shards[i].lock, NULL);
-    TRY(open_books(a));
-    TRY(recover(a));
+    struct err *e = open_books(a);
+    if (!e)
+        e = recover(a);
+    if (e) {
+        close_books();
+        return e;
+    }
+    atomic_store(&ledger.settled, 0);
+    atomic_store(&ledger.booked_records, 0);
+    show_metrics();
     if (pthread_create(&ledger.thread, NULL, keep_books, NULL))
         abort();
     return NULL;
 }
 
+// The leases have been returned as a whole, or the next start does it.
+static void drop_accounts(struct shard *s)
+{
+    pthread_mutex_lock(&s->lock);
+    for (struct account **at = &s->first; *at;) {
+        struct account *account = *at;
+        atomic_store(&account->available, 0);
+        account->doubt = (struct doubt){0};
+        if (account->refs) {
+            at = &account->next;
+            continue;
+        }
+        *at = account->next;
+        pthread_mutex_destroy(&account->lock);
+        free(account);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
 void ledger_stop(void)
 {
+    ARENA(a);
     atomic_store(&ledger.stopping, true);
     pthread_join(ledger.thread, NULL);
-    ARENA(a);
+    while (atomic_load(&ledger.top_ups))
+        uv_sleep(1);
     struct err *e = book_all(a);
+    if (!e)
+        e = move_all_out(&ledger.o, a);
     if (e)
-        log_warn("bookkeeper: %s: %s; the rest is booked at the next start", e->kind->code,
-                 e->detail);
-    sweep(true);
-    sweep(true); // frees what the first one emptied
-    journal_close(ledger.journal);
-    ledger.journal = NULL;
-    free((char *)ledger.o.node);
+        log_warn("ledger: %s: %s; the next start books the rest and returns the leases",
+                 e->kind->code, e->detail);
+    for (int i = 0; i < SHARDS; i++)
+        drop_accounts(&ledger.shards[i]);
+    close_books();
+}
+
+static bool is_booked(struct journal_at end)
+{
+    pthread_mutex_lock(&ledger.shown);
+    struct journal_at at = ledger.booked;
+    pthread_mutex_unlock(&ledger.shown);
+    return at.segment > end.segment || (at.segment == end.segment && at.offset >= end.offset);
 }
 
 bool ledger_flush(int ms)
 {
-    struct journal_at end = journal_end(ledger.journal);
-    for (int waited = 0; waited <= ms; waited += 5) {
-        int64_t segment = atomic_load(&ledger.booked_segment);
-        int64_t offset = atomic_load(&ledger.booked_offset);
-        if (segment > end.segment || (segment == end.segment && offset >= end.offset))
-            return true;
+    int64_t until = clock_steady_ms() + ms;
+    while (journal_waiting(ledger.journal) && clock_steady_ms() < until)
         uv_sleep(5);
-    }
-    return false;
+    struct journal_at end = journal_end(ledger.journal);
+    while (!is_booked(end) && clock_steady_ms() < until)
+        uv_sleep(5);
+    return !journal_waiting(ledger.journal) && is_booked(end);
 }
 
 void ledger_state(struct ledger_state *out)

@@ -10,6 +10,9 @@
 //
 // and no balance goes below zero. Start-up books what the journal holds, then gives every lease of
 // this node back.
+//
+// The node's name and its journal belong together: two nodes must not have one name, and a journal
+// is not read under another name or against a database that never saw it.
 
 #pragma once
 #include <pthread.h>
@@ -31,9 +34,15 @@ struct account {
     int64_t id;
     _Atomic int64_t available; // leased and neither reserved nor spent
     _Atomic int64_t last_used_ms;
-    _Atomic bool topping; // a top-up is under way
-    int refs;             // the ledger's own from here on
+    _Atomic int topping; // enum topping; the ledger's own from here on
+    int refs;
     pthread_mutex_t lock; // one extension or recall at a time
+    // A move between balance and lease whose commit got no answer: neither side counts on it until
+    // the database has said whether it happened. With the lock held; move 0 = none.
+    struct doubt {
+        int64_t move, amount;
+        bool in;
+    } doubt;
     struct account *next;
 };
 
@@ -47,9 +56,10 @@ struct ledger_options {
     int idle_ms;           // a lease unused for so long goes back
 };
 
-// Replays, gives this node's old leases back, starts the threads.
+// Replays, gives this node's old leases back, starts the threads. After an error nothing runs.
 struct err *ledger_start(struct arena *a, const struct ledger_options *o);
 // Settles nothing by itself: relays must be over. Books what is left, returns leases, stops.
+// Workers may run still or have stopped already.
 void ledger_stop(void);
 
 struct account *account_hold(enum account_kind kind, int64_t id); // one per kind and id
@@ -59,6 +69,8 @@ void account_release(struct account *account);                    // NULL is fin
 bool account_reserve(struct account *account, int64_t quota);
 void account_give_back(struct account *account, int64_t quota);
 
+// These two wait for SQL, on a connection of their own: never call them inside a transaction.
+//
 // On a worker: moves enough out of the balance that `quota` can be reserved, and reserves it.
 // err_quota_insufficient (users) or err_token_exhausted (tokens) when balance and lease do not
 // have it: then nothing is changed. With `partial`, takes whatever is left instead of failing and
@@ -79,7 +91,7 @@ void ledger_settle(const struct log_row *row, int64_t token_quota);
 // or shown as a whole.
 struct err *ledger_recall(struct arena *a, enum account_kind kind, int64_t id);
 
-// Waits until everything settled so far is in SQL (tests, admin "refresh"); at most `ms`.
+// Waits until everything settled before the call is in SQL (tests, admin "refresh"); at most `ms`.
 bool ledger_flush(int ms);
 
 struct ledger_state {

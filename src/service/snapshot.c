@@ -59,8 +59,8 @@ static void add_ratio_prices(struct snapshot *s, const struct ratio_setting *usu
         p->completion_ratio = ratio_of(&completion, model, MICRO);
         p->cache_ratio = ratio_of(&cache, model, MICRO);
         p->create_ratio = ratio_of(&create, model, CREATE_RATIO);
-        p->create_1h_ratio = ratio_of(&create_1h, model,
-                                      p->create_ratio * CREATE_1H_NUMERATOR / CREATE_1H_DENOMINATOR);
+        p->create_1h_ratio = ratio_of(
+            &create_1h, model, p->create_ratio * CREATE_1H_NUMERATOR / CREATE_1H_DENOMINATOR);
         map_put(a, &s->prices, str_of(model), p);
     }
 }
@@ -95,9 +95,8 @@ static void add_groups(struct snapshot *s)
         add_group(s, yyjson_get_str(name), value);
     yyjson_obj_foreach(read_map(s->arena, r->group_group_ratio), i, max, name, value)
     {
-        yyjson_obj_foreach(value, k, inner, used, ratio)
-            add_group(s, arena_printf(s->arena, "%s\n%s", yyjson_get_str(name), yyjson_get_str(used)),
-                      ratio);
+        yyjson_obj_foreach(value, k, inner, used, ratio) add_group(
+            s, arena_printf(s->arena, "%s\n%s", yyjson_get_str(name), yyjson_get_str(used)), ratio);
     }
 }
 
@@ -207,7 +206,7 @@ static struct err *build_abilities(struct snapshot *s, struct db *db)
 {
     struct rows rows;
     TRY(db_list(db, s->arena, &ability_table, &rows,
-                "enabled = 1 ORDER BY [group], model, priority DESC, channel_id"));
+                "id > 0 ORDER BY [group], model, priority DESC, channel_id"));
     const struct ability *items = rows.items;
     struct candidate *all = NEW_ARRAY(s->arena, struct candidate, rows.count + 1);
     s->abilities = NEW_ARRAY(s->arena, struct candidates, rows.count + 1);
@@ -215,14 +214,14 @@ static struct err *build_abilities(struct snapshot *s, struct db *db)
     struct candidates *c = NULL;
     for (size_t i = 0; i < rows.count; i++) {
         const struct snapshot_channel *channel = channel_of(s, items[i].channel_id);
-        if (!channel)
-            continue;
         if (!c || strcmp(c->group, items[i].group) != 0 || strcmp(c->model, items[i].model) != 0) {
             c = &s->abilities[s->ability_count++];
             *c = (struct candidates){all, 0, items[i].group, items[i].model};
             const char *key = arena_printf(s->arena, "%s\n%s", c->group, c->model);
             map_put(s->arena, &s->by_ability, str_of(key), c);
         }
+        if (!channel || !items[i].enabled)
+            continue; // the model is known all the same: "unavailable" is not "no such model"
         *all++ = (struct candidate){channel, items[i].priority, items[i].weight};
         c->count++;
     }

@@ -25,7 +25,7 @@ struct snapshot_channel {
     struct channel row;
     struct snapshot_key *keys;
     int key_count;
-    struct map models; // model_mapping: asked for -> const char * sent
+    struct map models;                      // model_mapping: asked for -> const char * sent
     struct snapshot_pair *headers, *params; // header_override, param_override
     int header_count, param_count;
 };
@@ -64,7 +64,7 @@ const struct snapshot *snapshot_hold(void); // any thread
 void snapshot_release(const struct snapshot *s);
 
 const struct candidates *snapshot_candidates(const struct snapshot *s, const char *group,
-                                             const char *model);     // NULL if nobody
+                                             const char *model);                 // NULL if nobody
 const struct price *snapshot_price(const struct snapshot *s, const char *model); // NULL: unpriced
 // What the group costs for this user's group, in millionths; false: there is no such group.
 bool snapshot_group_ratio(const struct snapshot *s, const char *user_group, const char *group,

@@ -65,7 +65,7 @@ static struct err *read_environment(struct arena *a, struct boot *out)
 static struct err *make_folder(struct arena *a, const char *path)
 {
     if (mkdir(path, 0700) && errno != EEXIST)
-        return err_new(a, &err_internal, "cannot make %s: %s", path, strerror(errno));
+        return err_new(a, &err_internal, "DATA_DIR: cannot make %s: %s", path, strerror(errno));
     return NULL;
 }
 
@@ -87,9 +87,10 @@ static struct err *kept_secret(struct arena *a, const char *folder, const char *
         fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         rand_text(text, 64);
         if (fd < 0 || write(fd, text, 64) != 64 || fsync(fd))
-            return err_new(a, &err_internal, "cannot write %s: %s", path, strerror(errno));
+            return err_new(a, &err_internal, "DATA_DIR: cannot write %s: %s", path,
+                           strerror(errno));
     } else if (fd < 0 || !read_file(fd, text, 127)) {
-        return err_new(a, &err_internal, "cannot read %s: %s", path, strerror(errno));
+        return err_new(a, &err_internal, "DATA_DIR: cannot read %s: %s", path, strerror(errno));
     }
     close(fd);
     *out = arena_str(a, str_trim(str_of(text)));

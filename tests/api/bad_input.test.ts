@@ -281,7 +281,7 @@ describe("HTTP itself", () => {
     const connection = await RawConnection.open(gw.server.port);
     connection.send(`${head([host(), auth(), json, ...lines])}${body}${behind}`);
     const reply = await connection.reply();
-    expect(reply?.status ?? 400).toBe(400);
+    expect([400, 501]).toContain(reply?.status ?? 400); // 501: a transfer coding nobody knows
     expect(await connection.closed()).toBe(true);
     connection.close();
     expect(asked(mark)).toBe(0);

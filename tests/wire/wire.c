@@ -498,6 +498,8 @@ static void check_case(struct run *r)
         expect_attempt(r, expects);
     if (answers)
         check_answer(r, answers);
+    else if (case_section(r->sections, "caller gets"))
+        complain(r, caller, "was not refused");
 }
 
 static bool run_case(const char *path)

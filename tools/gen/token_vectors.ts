@@ -1,10 +1,15 @@
-// Writes tests/unit/common/tokenizer/vectors.json, texts with the tokens of gpt-tokenizer:
+// Writes tests/unit/common/tokenizer/vectors.json, texts with the tokens of gpt-tokenizer, and the
+// bytes of the pieces that its regular expressions cut them into:
 //   node_modules/.bin/bun tools/gen/token_vectors.ts
 // The result is committed. U+0085 and U+FEFF do not occur: there JavaScript's \s is not Unicode's
 // White_Space, by which the original (tiktoken) goes.
 
 import { encode as cl100k } from "gpt-tokenizer/encoding/cl100k_base";
 import { encode as o200k } from "gpt-tokenizer/encoding/o200k_base";
+import {
+  CL100K_TOKEN_SPLIT_REGEX,
+  O200K_TOKEN_SPLIT_REGEX,
+} from "gpt-tokenizer/encodingParams/constants";
 
 const written = [
   "a",
@@ -85,6 +90,7 @@ const written = [
   "--- === *** ~~~ ___ +++ ### $$$ %%% &&& @@@ ^^^",
   "!\n ?\r\n ./\n ,//\n\n ;/a a//b /// \n/",
   " ! ? a! a !b  !  c",
+  "};\n// x\n/* y */\r\n/z !\n/a ?\r/\n/b",
   "“quotes” ‘single’ «guillemets» – — … • ‰ € £ ¥ ₿ ™ © ®",
   "((([[[{{{}}}]]])))",
   "a.b,c;d:e!f?g",
@@ -192,13 +198,17 @@ const texts = [
 if (texts.some((text) => /[\u0085\ufeff]/.test(text)))
   throw new Error("U+0085 and U+FEFF have no place here");
 
-// Runs are written [token, times], and so are texts of one repeated piece: {"repeat": [...]}.
-function shorten(tokens: number[]): (number | [number, number])[] {
+function pieces(text: string, pattern: RegExp): number[] {
+  return [...text.matchAll(pattern)].map(([piece]) => Buffer.byteLength(piece));
+}
+
+// Runs are written [number, times], and so are texts of one repeated piece: {"repeat": [...]}.
+function shorten(numbers: number[]): (number | [number, number])[] {
   const out: (number | [number, number])[] = [];
-  for (let i = 0, n; i < tokens.length; i += n) {
-    for (n = 1; tokens[i + n] === tokens[i];) n++;
-    if (n > 3) out.push([tokens[i]!, n]);
-    else for (let k = 0; k < n; k++) out.push(tokens[i]!);
+  for (let i = 0, n; i < numbers.length; i += n) {
+    for (n = 1; numbers[i + n] === numbers[i];) n++;
+    if (n > 3) out.push([numbers[i]!, n]);
+    else for (let k = 0; k < n; k++) out.push(numbers[i]!);
   }
   return out;
 }
@@ -208,7 +218,9 @@ const lines = texts.map((text, i) => {
   return JSON.stringify({
     ...(from ? { repeat: from } : { text }),
     o200k: shorten(o200k(text, special)),
+    o200k_pieces: shorten(pieces(text, O200K_TOKEN_SPLIT_REGEX)),
     cl100k: shorten(cl100k(text, special)),
+    cl100k_pieces: shorten(pieces(text, CL100K_TOKEN_SPLIT_REGEX)),
   });
 });
 await Bun.write("tests/unit/common/tokenizer/vectors.json", `[\n${lines.join(",\n")}\n]\n`);

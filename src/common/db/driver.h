@@ -39,6 +39,9 @@ struct db_driver {
     bool (*alive)(struct db *db);
     bool (*in_tx)(struct db *db); // what the database thinks; some failures end a transaction
 
+    // One statement without parameters and rows (BEGIN, DDL), as it is, in one round trip.
+    struct err *(*command)(struct db *db, struct arena *a, const char *sql);
+
     struct err *(*prepare)(struct db *db, struct arena *a, const char *sql, void **handle);
     void (*finish)(struct db *db, void *handle);
 
@@ -82,7 +85,7 @@ struct err *db_connect(const struct db_driver *d, struct arena *a, const char *d
                        struct db **out);
 void db_disconnect(struct db *db);
 
-// Statements without rows and parameters: BEGIN, COMMIT, DDL. Not cached.
+// The driver's `command`, and what its failure means for the connection.
 struct err *db_command(struct db *db, struct arena *a, const char *sql);
 
 extern const struct db_driver sqlite_driver;

@@ -163,6 +163,12 @@ static struct err *sqlite_prepare(struct db *db, struct arena *a, const char *sq
     return NULL;
 }
 
+static struct err *sqlite_command(struct db *db, struct arena *a, const char *sql)
+{
+    int rc = sqlite3_exec(handle_of(db), sql, NULL, NULL, NULL);
+    return rc == SQLITE_OK ? NULL : failed(handle_of(db), a);
+}
+
 static void sqlite_finish(struct db *db, void *handle)
 {
     (void)db;
@@ -292,6 +298,7 @@ const struct db_driver sqlite_driver = {
     .open = sqlite_open,
     .close = sqlite_close_link,
     .in_tx = sqlite_in_tx,
+    .command = sqlite_command,
     .prepare = sqlite_prepare,
     .finish = sqlite_finish,
     .run = sqlite_run,

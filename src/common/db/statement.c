@@ -159,15 +159,5 @@ void running_end(struct running *r)
 
 struct err *db_command(struct db *db, struct arena *a, const char *sql)
 {
-    void *handle = NULL;
-    bool row = false;
-    struct err *e = db->driver->prepare(db, a, sql, &handle);
-    if (!e)
-        e = db->driver->run(db, a, handle, NULL, 0);
-    if (!e)
-        e = db->driver->next(db, a, handle, &row);
-    e = explain(db, a, e, sql);
-    if (handle)
-        db->driver->finish(db, handle);
-    return e;
+    return explain(db, a, db->driver->command(db, a, sql), sql);
 }

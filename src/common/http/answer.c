@@ -6,7 +6,7 @@
 
 #include "common/http/conn.h"
 
-enum { PIECES_MAX = 24, COMPRESS_FROM = 1024 };
+enum { PIECES_MAX = 24, COMPRESS_FROM = 1024, LARGEST_KEPT = 256 * 1024 };
 
 // What libuv is writing: it must not move.
 struct sending {
@@ -18,6 +18,12 @@ struct sending {
 // --- bytes out --------------------------------------------------------------------------------
 
 static void on_written(uv_write_t *write, int status);
+
+// uv_buf_init would cut a length to 32 bits.
+static uv_buf_t bytes_at(const char *p, size_t n)
+{
+    return (uv_buf_t){.base = (char *)p, .len = n};
+}
 
 bool answer_queued(const struct conn *c)
 {
@@ -34,7 +40,7 @@ static void send_waiting(struct conn *c)
     c->sending = s;
     c->taken_mark = s->bytes.n;
     conn_due(c, DUE_WRITE, c->server->limits.write_ms);
-    uv_buf_t bytes = uv_buf_init(s->bytes.p, (unsigned)s->bytes.n);
+    uv_buf_t bytes = bytes_at(s->bytes.p, s->bytes.n);
     if (uv_write(&s->write, (uv_stream_t *)&c->tcp, &bytes, 1, on_written)) {
         c->sending = NULL;
         buf_free(&s->bytes);
@@ -93,7 +99,7 @@ static void queue(struct conn *c, const uv_buf_t *pieces, int count, size_t take
 }
 
 // The one place where bytes leave.
-static void push(struct conn *c, const uv_buf_t *pieces, int count)
+static void push_raw(struct conn *c, const uv_buf_t *pieces, int count)
 {
     if (c->state == CONN_CLOSED)
         return;
@@ -107,6 +113,40 @@ static void push(struct conn *c, const uv_buf_t *pieces, int count)
     queue(c, pieces, count, taken < 0 ? 0 : (size_t)taken);
 }
 
+static void buf_empty(struct buf *b)
+{
+    if (b->cap > LARGEST_KEPT)
+        buf_free(b);
+    else
+        buf_clear(b);
+}
+
+void answer_sealed(struct conn *c)
+{
+    struct buf *sealed = &c->server->sealed;
+    uv_buf_t all = bytes_at(sealed->p, sealed->n);
+    if (sealed->n)
+        push_raw(c, &all, 1);
+    buf_empty(sealed);
+}
+
+// Joined first: TLS makes at least one record of everything that it is given.
+static void push(struct conn *c, const uv_buf_t *pieces, int count)
+{
+    if (!c->tls) {
+        push_raw(c, pieces, count);
+        return;
+    }
+    struct http_server *s = c->server;
+    for (int i = 0; i < count; i++)
+        buf_add(&s->joined, pieces[i].base, pieces[i].len);
+    enum tls_state state = tls_send(c->tls, buf_view(&s->joined), &s->sealed);
+    buf_empty(&s->joined);
+    answer_sealed(c);
+    if (state != TLS_READY)
+        conn_close(c);
+}
+
 // --- the cork: one callback round, one write -----------------------------------------------------
 
 void answer_uncork(struct http_server *s)
@@ -115,7 +155,7 @@ void answer_uncork(struct http_server *s)
     if (!c)
         return;
     s->corked = NULL;
-    uv_buf_t all = uv_buf_init(s->cork.p, (unsigned)s->cork.n);
+    uv_buf_t all = bytes_at(s->cork.p, s->cork.n);
     push(c, &all, 1);
     buf_clear(&s->cork);
 }
@@ -131,9 +171,11 @@ static void gather(struct conn *c, uv_buf_t *pieces, int count, bool now)
     size_t total = s->cork.n;
     for (int i = 1; i < count; i++)
         total += pieces[i].len;
+    if (total == 0)
+        return;
     if (now || answer_queued(c) || total > CORK_BYTES) {
         s->corked = NULL;
-        pieces[0] = uv_buf_init(s->cork.p, (unsigned)s->cork.n); // the first is the cork's place
+        pieces[0] = bytes_at(s->cork.p, s->cork.n); // the first is the cork's place
         int skip = s->cork.n ? 0 : 1;
         push(c, pieces + skip, count - skip);
         buf_clear(&s->cork);
@@ -164,7 +206,7 @@ void answer_reset(struct conn *c)
 void answer_continue(struct conn *c)
 {
     static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    uv_buf_t piece = uv_buf_init((char *)text, sizeof(text) - 1);
+    uv_buf_t piece = bytes_at(text, sizeof(text) - 1);
     push(c, &piece, 1);
 }
 
@@ -280,7 +322,7 @@ struct parts {
 static void part(struct parts *p, struct str s)
 {
     if (s.n)
-        p->list[p->count++] = uv_buf_init((char *)s.p, (unsigned)s.n);
+        p->list[p->count++] = bytes_at(s.p, s.n);
 }
 
 static void part_chunk_size(struct parts *p, size_t n)

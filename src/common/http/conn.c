@@ -38,6 +38,8 @@ static void on_closed(uv_handle_t *h)
 {
     struct conn *c = h->data;
     c->closed = true;
+    tls_free(c->tls);
+    c->tls = NULL;
     if (c->running && !c->x.ended) {
         if (c->x.on_gone)
             c->x.on_gone(&c->x); // may end the exchange, and then c is gone
@@ -78,8 +80,13 @@ void conn_reset(struct conn *c)
 // answer might never be seen: say that we are done, and wait for the other side.
 static void linger(struct conn *c)
 {
+    if (c->tls) {
+        tls_shut(c->tls, &c->server->sealed);
+        answer_sealed(c);
+    }
     uv_os_fd_t fd;
-    if (c->eof || uv_fileno((uv_handle_t *)&c->tcp, &fd) || shutdown(fd, SHUT_WR)) {
+    if (c->eof || answer_queued(c) || uv_fileno((uv_handle_t *)&c->tcp, &fd) ||
+        shutdown(fd, SHUT_WR)) {
         conn_close(c);
         return;
     }
@@ -186,14 +193,8 @@ static void on_end(struct conn *c, bool orderly)
         conn_close(c);
 }
 
-static void on_bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *room)
+static void arrived(struct conn *c, struct str bytes)
 {
-    struct conn *c = stream->data;
-    if (n < 0) {
-        on_end(c, n == UV_EOF);
-        return;
-    }
-    struct str bytes = {room->base, (size_t)n};
     switch (c->state) {
     case CONN_IDLE:
     case CONN_HEAD:
@@ -203,6 +204,30 @@ static void on_bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *room)
     case CONN_LINGER: throw_away(c, bytes.n); break;
     case CONN_CLOSED: break;
     }
+}
+
+static void unseal(struct conn *c, struct str bytes)
+{
+    struct http_server *s = c->server;
+    enum tls_state state = tls_receive(c->tls, bytes, &s->plain, &s->sealed);
+    answer_sealed(c); // its part of the handshake, or an alert
+    if (s->plain.n)
+        arrived(c, buf_view(&s->plain));
+    buf_clear(&s->plain);
+    if (state == TLS_CLOSED || state == TLS_FAILED)
+        on_end(c, state == TLS_CLOSED);
+}
+
+static void on_bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *room)
+{
+    struct conn *c = stream->data;
+    struct str bytes = {room->base, n > 0 ? (size_t)n : 0};
+    if (n < 0)
+        on_end(c, n == UV_EOF);
+    else if (c->tls)
+        unseal(c, bytes);
+    else
+        arrived(c, bytes);
 }
 
 static void on_due(struct deadline *d)
@@ -265,6 +290,8 @@ struct conn *conn_accept(struct http_server *s)
     }
     parse_reset(c);
     answer_reset(c);
-    conn_due(c, DUE_IDLE, s->limits.idle_ms);
+    if (s->limits.tls)
+        c->tls = tls_new(s->limits.tls, NULL, NULL);
+    conn_due(c, DUE_IDLE, c->tls ? s->limits.header_ms : s->limits.idle_ms); // or a handshake
     return c;
 }

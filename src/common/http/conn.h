@@ -6,6 +6,7 @@
 #include "common/arena.h"
 #include "common/http/encoding.h"
 #include "common/http/server.h"
+#include "common/http/tls.h"
 #include "common/lane.h"
 
 enum {
@@ -47,6 +48,7 @@ struct conn {
     char peer[48];
     size_t lingered;
 
+    struct tls *tls; // NULL without
     bool feeding;    // conn_feed is further up the stack and goes on by itself
     bool last;       // no further request on this connection
     bool running;    // the handler owes exchange_end or exchange_abort
@@ -99,12 +101,15 @@ struct http_server {
     struct conn *corked;
     struct buf cork;
 
+    struct buf plain, joined, sealed; // TLS: received, about to be sealed, about to be sent
+
     struct arena *arenas[SPARE_ARENAS]; // spare
     int arena_count;
 
     char date[DATE_SIZE]; // "Date: ...\r\n"
     int64_t date_until_ms, wall_offset_ms;
     char id_tail[13]; // differs between servers
+    int64_t id_ms;    // of the last one: never steps back
     uint32_t id_count;
 };
 
@@ -140,4 +145,5 @@ void answer_forget(struct conn *c); // gives up what was not handed to libuv
 bool answer_queued(const struct conn *c);
 void answer_continue(struct conn *c);      // "100 Continue"
 bool answer_stalled(struct conn *c);       // has the client taken nothing since the last look?
+void answer_sealed(struct conn *c);        // what TLS has to send goes out
 void answer_uncork(struct http_server *s); // what waits in the cork goes out

@@ -1,11 +1,13 @@
 // Dialling: names, addresses, proxies, TLS; in the end link_serve or a failure.
 
+#include "common/http/dial.h"
+
 #include <arpa/inet.h>
 #include <stdlib.h>
 
 #include "common/arena.h"
 #include "common/http/egress.h"
-#include "common/http/link.h"
+#include "common/http/proxy.h"
 
 enum {
     SLICE_LEAST_MS = 300, // for one address, however many there are
@@ -170,7 +172,7 @@ void conn_dial(struct client *client, struct upstream *u, struct call *c)
     d->proxied = !text_is_empty(c->proxy);
     if (d->proxied && !proxy_read_url(c, &d->proxy))
         dial_fail(conn, &err_channel_misconfigured, "proxy", "not http://… or socks5://…");
-    else if (d->proxied && c->guarded && !proxy_may_reach(u->host))
+    else if (d->proxied && c->guarded && !egress_host_allowed(u->host))
         dial_fail(conn, &err_address_forbidden, u->host, "not a public address");
     else
         find_addresses(conn, d->proxied ? d->proxy.host : u->host);

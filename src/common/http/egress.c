@@ -2,9 +2,12 @@
 
 #include "common/http/egress.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <string.h>
+
+#include "common/str.h"
 
 enum verdict {
     ALLOW,
@@ -15,8 +18,8 @@ enum verdict {
 struct range {
     unsigned char prefix[16];
     unsigned char bits;
-    enum verdict verdict;
-    unsigned char at; // EMBEDDED: offset of the IPv4 address
+    unsigned char verdict; // enum verdict
+    unsigned char at;      // EMBEDDED: offset of the IPv4 address
 };
 
 // IANA special-purpose registry; the first match counts, and what is in no range is public.
@@ -100,4 +103,25 @@ bool egress_allowed(const struct sockaddr *to)
         return v6_allowed(in6.sin6_addr.s6_addr);
     }
     return false;
+}
+
+static bool is_localhost(struct str name)
+{
+    while (name.n && name.p[name.n - 1] == '.')
+        name.n--;
+    struct str end = STR("localhost");
+    if (name.n < end.n || !str_is_nocase(str_skip(name, name.n - end.n), end.p))
+        return false;
+    return name.n == end.n || name.p[name.n - end.n - 1] == '.';
+}
+
+bool egress_host_allowed(const char *host)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+    if (inet_aton(host, &v4)) // "127.1" and "0x7f000001" too
+        return v4_allowed((const unsigned char *)&v4);
+    if (inet_pton(AF_INET6, host, &v6) == 1)
+        return v6_allowed(v6.s6_addr);
+    return !is_localhost(str_of(host));
 }

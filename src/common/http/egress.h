@@ -10,3 +10,7 @@
 struct sockaddr;
 
 bool egress_allowed(const struct sockaddr *to);
+
+// For what goes through a proxy, which resolves names over there: only a literal address, in any
+// form that resolvers take for one, and localhost can be refused here.
+bool egress_host_allowed(const char *host);

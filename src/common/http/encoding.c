@@ -4,6 +4,8 @@
 
 #include <brotli/decode.h>
 #include <brotli/encode.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -270,11 +272,29 @@ static bool brotli_whole(struct str text, char *out, size_t *n)
                                  (const uint8_t *)text.p, n, (uint8_t *)out);
 }
 
+// Costly to make: one per loop, until its thread ends.
+static pthread_key_t zstd_context;
+static pthread_once_t zstd_once = PTHREAD_ONCE_INIT;
+
+static void zstd_free(void *context)
+{
+    ZSTD_freeCCtx(context);
+}
+
+static void zstd_set_up(void)
+{
+    if (pthread_key_create(&zstd_context, zstd_free))
+        abort();
+}
+
 static bool zstd_whole(struct str text, char *out, size_t *n)
 {
-    static _Thread_local ZSTD_CCtx *context; // costly to make; one per loop for its whole life
-    if (!context)
+    pthread_once(&zstd_once, zstd_set_up);
+    ZSTD_CCtx *context = pthread_getspecific(zstd_context);
+    if (!context) {
         context = ZSTD_createCCtx();
+        pthread_setspecific(zstd_context, context);
+    }
     size_t rc = ZSTD_compressCCtx(context, out, *n, text.p, text.n, ZSTD_LEVEL);
     *n = rc;
     return !ZSTD_isError(rc);

@@ -1,12 +1,13 @@
 // Through a proxy: HTTP CONNECT, and SOCKS5 (RFC 1928) with or without a password (RFC 1929).
 
+#include "common/http/proxy.h"
+
 #include <arpa/inet.h>
 #include <string.h>
 
 #include "common/arena.h"
 #include "common/crypto.h"
-#include "common/http/egress.h"
-#include "common/http/link.h"
+#include "common/http/dial.h"
 
 bool proxy_read_url(struct call *c, struct url *out)
 {
@@ -14,26 +15,6 @@ bool proxy_read_url(struct call *c, struct url *out)
         return false;
     return strcmp(out->scheme, "https") != 0 && strlen(out->user) < 256 &&
            strlen(out->password) < 256;
-}
-
-// inet_aton also knows "127.1" and "0x7f000001", which resolvers at the other end accept as well.
-bool proxy_may_reach(const char *host)
-{
-    union dns_address to = {0};
-    size_t n = strlen(host);
-    if (inet_aton(host, &to.v4.sin_addr))
-        to.v4.sin_family = AF_INET;
-    else if (inet_pton(AF_INET6, host, &to.v6.sin6_addr) == 1)
-        to.v6.sin6_family = AF_INET6;
-    else {
-        while (n && host[n - 1] == '.')
-            n--;
-        struct str name = {host, n}, end = STR("localhost");
-        bool local = n >= end.n && str_eq(str_skip(name, n - end.n), end) &&
-                     (n == end.n || host[n - end.n - 1] == '.');
-        return !local;
-    }
-    return egress_allowed(&to.any);
 }
 
 static void through(struct client_conn *conn)
@@ -127,8 +108,7 @@ static unsigned char *put_text(unsigned char *to, const char *text)
 {
     size_t n = strlen(text); // below 256: checked by proxy_read_url and url_parse
     *to++ = (unsigned char)n;
-    memcpy(to, text, n);
-    return to + n;
+    return mempcpy(to, text, n);
 }
 
 static void socks_log_in(struct client_conn *conn)

@@ -73,6 +73,9 @@ static void server_free(struct http_server *s)
     while (s->arena_count)
         arena_free(s->arenas[--s->arena_count]);
     buf_free(&s->cork);
+    buf_free(&s->plain);
+    buf_free(&s->joined);
+    buf_free(&s->sealed);
     void (*on_closed)(void *) = s->on_closed;
     void *arg = s->closed_arg;
     free(s);
@@ -183,13 +186,13 @@ static int option(int fd, int level, int name, int value)
 }
 
 // Connections inherit TCP_NODELAY from their listener.
-static int bind_to(const struct addrinfo *to)
+static int bind_to(const struct addrinfo *to, bool shared)
 {
     int fd = socket(to->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
     bool fine = !option(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
-                !option(fd, SOL_SOCKET, SO_REUSEPORT, 1) &&
+                !option(fd, SOL_SOCKET, SO_REUSEPORT, shared) &&
                 !option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     if (to->ai_family == AF_INET6)
         fine = fine && !option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
@@ -201,20 +204,36 @@ static int bind_to(const struct addrinfo *to)
     return -1;
 }
 
-static struct err *open_listener(struct arena *a, struct http_server *s, const char *host, int port)
+// A bound socket, to be closed by the caller.
+static struct err *bind_socket(struct arena *a, const char *host, int port, bool shared, int *out)
 {
     char service[16];
     snprintf(service, sizeof(service), "%d", port);
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
     int rc = getaddrinfo(host && *host ? host : "::", service, &hints, &found);
     if (rc)
         return err_new(a, &err_internal, "listen on %s: %s", host, gai_strerror(rc));
-    int fd = bind_to(found);
+    *out = bind_to(found, shared);
     int why = errno;
     freeaddrinfo(found);
-    if (fd < 0)
+    if (*out < 0)
         return err_new(a, &err_internal, "listen on %s:%d: %s", host, port, strerror(why));
-    rc = uv_tcp_open(&s->listener, fd);
+    return NULL;
+}
+
+struct err *http_port_free(struct arena *a, const char *host, int port)
+{
+    int fd = -1;
+    TRY(bind_socket(a, host, port, false, &fd));
+    close(fd);
+    return NULL;
+}
+
+static struct err *open_listener(struct arena *a, struct http_server *s, const char *host, int port)
+{
+    int fd = -1;
+    TRY(bind_socket(a, host, port, true, &fd));
+    int rc = uv_tcp_open(&s->listener, fd);
     if (rc == 0)
         rc = uv_listen((uv_stream_t *)&s->listener, BACKLOG, on_connection);
     if (rc)
@@ -237,6 +256,9 @@ struct err *http_server_new(struct arena *a, struct loop *loop, const char *host
                               .handlers = *handlers,
                               .limits = limits ? *limits : http_default_limits,
                               .cork = BUF(SIZE_MAX),
+                              .plain = BUF(SIZE_MAX),
+                              .joined = BUF(SIZE_MAX),
+                              .sealed = BUF(SIZE_MAX),
                               .handles = 3};
     unsigned char tail[6];
     rand_bytes(tail, sizeof(tail));

@@ -6,6 +6,12 @@
 // Life of an exchange: on_head (headers are there) -> body is collected, decoded (gzip, br, zstd,
 // deflate) and bounded -> on_request -> the handler answers, at once or later, and calls
 // exchange_end() or exchange_abort() exactly once, also when on_gone told it that the client left.
+//
+// A client that sends no more (FIN) while its answer is being made has left: a program that was
+// killed looks just like one that only half-closed. What was ended before that is still delivered.
+//
+// Behind a running exchange, as many pipelined bytes are kept as one head may have; a client that
+// sends more gets its answer, and then the connection ends.
 
 #pragma once
 #include "common/buf.h"
@@ -14,6 +20,7 @@
 struct arena;
 struct loop;
 struct http_server;
+struct tls_context;
 
 enum { REQUEST_ID_SIZE = 32 }; // characters
 
@@ -37,7 +44,9 @@ struct exchange {
     // The handler's own.
     void *owner;
     void (*on_drain)(struct exchange *x); // what was queued is below the low mark again
-    void (*on_gone)(struct exchange *x);  // the client left or stalled; what is written is dropped
+    // The client left or stalled; what is written from now on is dropped. Never called from inside
+    // an exchange_ function.
+    void (*on_gone)(struct exchange *x);
 };
 
 struct http_handlers {
@@ -49,19 +58,22 @@ struct http_handlers {
     // of x->path, then exchange_end(). method and path may be empty. The connection closes after.
     void (*on_reject)(struct exchange *x, const struct err *e);
     // After the last byte of the answer was given to the kernel, or the client is gone: logging.
+    // Once for every exchange that on_head or on_reject has seen, also when neither on_request nor
+    // on_reject followed because the client left early (status is 0, gone is set).
     void (*on_finish)(struct exchange *x);
 };
 
 struct http_limits {
-    size_t header_bytes; // 64 KiB: request line and headers (431)
-    size_t body_bytes;   // default for x->body_limit (413)
-    int header_ms;       // from the first byte of a request to the end of its headers (408)
-    int body_ms;         // without a byte of the body (408)
-    int idle_ms;         // kept alive without a request
-    int write_ms;        // without the client taking a byte
-    size_t queue_high;   // exchange_queued above this: stop feeding (backpressure)
-    size_t queue_low;    // on_drain below this
-    int connections;     // per loop; more are refused by closing the accept queue
+    size_t header_bytes;     // 64 KiB: request line and headers (431)
+    size_t body_bytes;       // default for x->body_limit (413)
+    int header_ms;           // from the first byte of a request to the end of its headers (408)
+    int body_ms;             // without a byte of the body (408)
+    int idle_ms;             // kept alive without a request
+    int write_ms;            // without the client taking a byte
+    size_t queue_high;       // exchange_queued above this: stop feeding (backpressure)
+    size_t queue_low;        // on_drain below this
+    int connections;         // per loop; what comes above that is reset at once
+    struct tls_context *tls; // HTTPS when set (tls_server_context); must outlive the server
 };
 extern const struct http_limits http_default_limits;
 
@@ -69,6 +81,9 @@ extern const struct http_limits http_default_limits;
 struct err *http_server_new(struct arena *a, struct loop *loop, const char *host, int port,
                             const struct http_handlers *handlers, const struct http_limits *limits,
                             struct http_server **out);
+// Is nobody listening there? Our own loops share a port, so they would not notice another program
+// that shares it too. err_internal with the reason.
+struct err *http_port_free(struct arena *a, const char *host, int port);
 int http_server_port(const struct http_server *s);
 int http_server_connections(const struct http_server *s);
 
@@ -86,14 +101,16 @@ void http_server_close(struct http_server *s, void (*on_closed)(void *), void *a
 void exchange_head(struct exchange *x, int status, const struct http_header *extra, size_t count,
                    int64_t length);
 
-// Sends at once what the kernel takes and copies the rest. Several pieces make one chunk.
+// Several pieces make one chunk; empty ones are nothing. Small writes of one callback round leave
+// together, at the latest before the loop waits again, and together with exchange_end if that
+// follows; larger ones at once. What the kernel does not take is copied.
 void exchange_write(struct exchange *x, const struct str *pieces, size_t count);
-size_t exchange_queued(const struct exchange *x); // bytes the kernel did not take yet
+size_t exchange_queued(const struct exchange *x); // bytes the kernel refused so far
 
 void exchange_end(struct exchange *x);   // after this, x may be gone
 void exchange_abort(struct exchange *x); // cuts the connection: the client must notice; x is gone
 
-// Head, whole body and end in one; compressed (br, zstd or gzip) when the client accepts it and
-// the body is JSON or text of 1 KiB or more.
+// Head, whole body and end in one; compressed (zstd, br or gzip: the cheapest that the client
+// accepts) when the body is JSON or text of 1 KiB or more.
 void exchange_reply(struct exchange *x, int status, const char *content_type,
                     const struct http_header *extra, size_t count, struct str body);

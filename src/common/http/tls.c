@@ -209,7 +209,8 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_n,
 // A key with a passphrase is refused; OpenSSL's own answer would be to ask at the terminal.
 static int on_passphrase(char *to, int n, int for_writing, void *unused)
 {
-    (void)to, (void)n, (void)for_writing, (void)unused;
+    (void)n, (void)for_writing, (void)unused;
+    to[0] = '\0';
     return 0;
 }
 
@@ -268,9 +269,14 @@ static bool verify_as(SSL *ssl, const char *host)
     unsigned char address[16];
     if (inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1)
         return X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1;
+    char name[256]; // certificates and SNI have no root's dot at the end
+    size_t n = strlen(host);
+    if (n && host[n - 1] == '.')
+        n--;
+    snprintf(name, sizeof(name), "%.*s", (int)n, host);
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    return *host && X509_VERIFY_PARAM_set1_host(param, host, 0) == 1 &&
-           SSL_set_tlsext_host_name(ssl, host) == 1;
+    return n && n < sizeof(name) && X509_VERIFY_PARAM_set1_host(param, name, 0) == 1 &&
+           SSL_set_tlsext_host_name(ssl, name) == 1;
 }
 
 static void as_client(struct tls *t, const char *host, const char *session_key)

@@ -107,11 +107,9 @@ static size_t word_o200k(struct scan *s)
     size_t before = prefix(s);
     size_t end = high_low(s, before);
     if (!end && before)
-        end = high_low(s, 0); // the prefix was itself a mark
+        end = high_low(s, 0); // a mark, which can be the word itself
     if (!end)
         end = high(s, before);
-    if (!end && before)
-        end = high(s, 0);
     return end ? contraction(s, end) : 0;
 }
 

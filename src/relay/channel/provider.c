@@ -12,7 +12,7 @@ struct err *attempt_header(struct attempt *t, const char *name, struct str value
 {
     for (size_t i = 0; i < value.n; i++) {
         unsigned char c = (unsigned char)value.p[i];
-        if (c == 0x7f || (c < ' ' && c != '\t'))
+        if (c == 0x7f || c < ' ')
             return err_new(t->arena, &err_channel_misconfigured, "header %s", name);
     }
     buf_puts(&t->headers, name);
@@ -74,6 +74,16 @@ static bool has_version(struct str base)
     return is_version(last) || (str_is(last, "openai") && is_version(last_segment(&base)));
 }
 
+// How much of the path's begin, in whole segments, the address ends with: "/openai/v1" of Azure's
+// "/openai/v1/models". Never all of it.
+static size_t overlap(struct str base, struct str path)
+{
+    for (size_t n = path.n - 1; n > 0; n--)
+        if (path.p[n] == '/' && base.n > n && !memcmp(base.p + base.n - n, path.p, n))
+            return n;
+    return 0;
+}
+
 static struct err *check_base(struct attempt *t, struct str base)
 {
     bool known = str_starts(base, "http://") || str_starts(base, "https://");
@@ -100,8 +110,9 @@ struct err *attempt_url(struct attempt *t, const char *path)
         base.n = (size_t)(mark - base.p);
     }
     base = without_slashes(base);
+    tail = str_skip(tail, overlap(base, tail));
     if (has_version(base) && str_starts(tail, "/v1/"))
-        tail = str_skip(tail, 3);
+        tail = str_skip(tail, strlen("/v1"));
     const char *join = memchr(tail.p, '?', tail.n) ? "&" : "?";
     t->url = arena_printf(t->arena, "%.*s%.*s%s%.*s", STR_ARGS(base), STR_ARGS(tail),
                           query.n ? join : "", STR_ARGS(query));

@@ -119,6 +119,12 @@ static void write_call(struct claude_writing *w, const struct chat_part *p)
     json_end(&w->j);
 }
 
+static bool rides_along(const struct chat_part *p)
+{
+    return p->raw && p->owner == &claude_dialect && p->kind != PART_TOOL_CALL &&
+           p->kind != PART_TOOL_RESULT && p->kind != PART_THINKING;
+}
+
 static void write_part(struct claude_writing *w, const struct chat_part *p);
 
 static void write_result(struct claude_writing *w, const struct chat_part *p)
@@ -127,7 +133,7 @@ static void write_result(struct claude_writing *w, const struct chat_part *p)
     json_obj(&w->j, NULL);
     json_str(&w->j, "type", "tool_result");
     json_str(&w->j, "tool_use_id", id_legal(w->a, p->id, CLAUDE_ID_MAX));
-    if (only && only->kind == PART_TEXT && !only->raw) {
+    if (only && only->kind == PART_TEXT && !rides_along(only)) {
         json_strn(&w->j, "content", only->text);
     } else if (p->parts) {
         json_arr(&w->j, "content");
@@ -152,12 +158,6 @@ static void write_thinking(struct claude_writing *w, const struct chat_part *p)
         json_strn(&w->j, "signature", p->signature);
     }
     json_end(&w->j);
-}
-
-static bool rides_along(const struct chat_part *p)
-{
-    return p->raw && p->owner == &claude_dialect && p->kind != PART_TOOL_CALL &&
-           p->kind != PART_TOOL_RESULT && p->kind != PART_THINKING;
 }
 
 static void write_part(struct claude_writing *w, const struct chat_part *p)

@@ -80,8 +80,6 @@ static struct plan plan_of(const struct claude_writing *w)
     if (!claude_wants_thinking(in)) {
         if (in->effort == EFFORT_NONE && w->model->adaptive)
             p.thinking = THINK_DISABLED;
-        else if (w->own)
-            p.effort = effort_for(w->model, in->effort);
     } else if (adaptive) {
         p.thinking = THINK_ADAPTIVE;
         p.effort = effort_for(w->model, effort_of(in));
@@ -90,6 +88,8 @@ static struct plan plan_of(const struct claude_writing *w)
     } else {
         chat_dropped(w->to, "thinking");
     }
+    if (w->own && !p.effort)
+        p.effort = effort_for(w->model, in->effort);
     return p;
 }
 

@@ -18,7 +18,7 @@ struct stream {
     struct chat_usage usage;
     struct {
         int calls;
-        bool began;
+        bool began, arguments; // of the latest call: some were written
     } choice[CHAT_CHOICES_MAX];
 };
 
@@ -122,6 +122,7 @@ static void write_piece(struct chat_writer *w, const struct stream *s, const str
 static void write_call(struct chat_writer *w, struct stream *s, const struct chat_event *ev)
 {
     int index = s->choice[ev->choice].calls++;
+    s->choice[ev->choice].arguments = false;
     if (ev->kind != PART_TOOL_CALL || (old_functions(w) && index > 0))
         return;
     begin(w, s, ev);
@@ -144,6 +145,7 @@ static void write_call(struct chat_writer *w, struct stream *s, const struct cha
 static void write_args(struct chat_writer *w, struct stream *s, const struct chat_event *ev)
 {
     int index = s->choice[ev->choice].calls - 1;
+    s->choice[ev->choice].arguments = true;
     if (ev->kind != PART_TOOL_CALL || (old_functions(w) && index > 0))
         return;
     begin(w, s, ev);
@@ -159,6 +161,15 @@ static void write_args(struct chat_writer *w, struct stream *s, const struct cha
         buf_puts(w->out, "}}]");
     }
     end(w, s);
+}
+
+// Anthropic's calls may have no arguments at all; clients here parse what they were given.
+static void write_block_end(struct chat_writer *w, struct stream *s, const struct chat_event *ev)
+{
+    struct chat_event none = *ev;
+    none.text = STR("{}");
+    if (ev->kind == PART_TOOL_CALL && !s->choice[ev->choice].arguments)
+        write_args(w, s, &none);
 }
 
 static void write_logprobs(struct chat_writer *w, const struct stream *s,
@@ -206,11 +217,12 @@ struct err *openai_write_event(struct chat_writer *w, const struct chat_event *e
         break;
     case CHAT_THINKING: write_piece(w, s, ev, "\"reasoning_content\":"); break;
     case CHAT_ARGS: write_args(w, s, ev); break;
+    case CHAT_BLOCK_END: write_block_end(w, s, ev); break;
     case CHAT_USAGE: s->usage = ev->usage; break;
     case CHAT_LOGPROBS: write_logprobs(w, s, ev); break;
     case CHAT_STOP: write_stop(w, s, ev); break;
     case CHAT_END: write_end(w, s); break;
-    default: break; // signatures and block ends have no form here
+    default: break; // signatures have no form here
     }
     return NULL;
 }

@@ -6,10 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <openssl/ssl.h>
 
 #include "common/clock.h"
 
@@ -56,7 +59,7 @@ static void on_request(struct exchange *x)
     struct host *h = host_of(x);
     h->requests++;
     assert_string_equal(x->peer, "127.0.0.1");
-    memset((char *)(uintptr_t)x->body.p + x->body.n, 'w', 8); // promised to be ours
+    memset((char *)x->body.p + x->body.n, 'w', 8); // promised to be ours
     if (!str_starts(x->path, "/hold")) {
         echo(x);
         return;
@@ -88,6 +91,7 @@ static void on_finish(struct exchange *x)
 void host_open(struct host *h, const struct http_limits *limits)
 {
     static const struct http_handlers handlers = {on_head, on_request, on_reject, on_finish};
+    signal(SIGPIPE, SIG_IGN); // as main() does
     *h = (struct host){.arena = arena_new(), .loop = loop_new(0)};
     h->loop->tenant = h;
     assert_null(http_server_new(h->arena, h->loop, "127.0.0.1", 0, &handlers, limits, &h->server));
@@ -113,13 +117,15 @@ void host_close(struct host *h)
     arena_free(h->arena);
 }
 
+// On a busy machine the time may be over before anything has happened: so many rounds at least.
 void host_run(struct host *h, int ms)
 {
+    enum { ROUNDS = 20 };
     int64_t until = clock_steady_ms() + ms;
-    do {
+    for (int round = 0; round < ROUNDS || clock_steady_ms() < until; round++) {
         uv_run(&h->loop->uv, UV_RUN_NOWAIT);
         usleep(200);
-    } while (clock_steady_ms() < until);
+    }
 }
 
 void host_until(struct host *h, const int *value, int wanted)
@@ -132,43 +138,84 @@ void host_until(struct host *h, const int *value, int wanted)
 
 // --- clients ----------------------------------------------------------------------------------
 
-struct peer peer_open(struct host *h)
+struct visitor visitor_open(struct host *h)
 {
     struct sockaddr_in to = {.sin_family = AF_INET,
                              .sin_port = htons((uint16_t)http_server_port(h->server)),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct peer p = {.host = h, .fd = socket(AF_INET, SOCK_STREAM, 0), .in = BUF(SIZE_MAX)};
+    struct visitor p = {.host = h, .fd = socket(AF_INET, SOCK_STREAM, 0), .in = BUF(SIZE_MAX)};
+    assert_true(p.fd >= 0);
     assert_int_equal(connect(p.fd, (struct sockaddr *)&to, sizeof(to)), 0);
     fcntl(p.fd, F_SETFL, O_NONBLOCK);
     return p;
 }
 
-void peer_close(struct peer *p)
+void visitor_close(struct visitor *p)
 {
+    SSL_free(p->ssl);
+    p->ssl = NULL;
     if (p->fd >= 0)
         close(p->fd);
     p->fd = -1;
     buf_free(&p->in);
 }
 
-void peer_reset(struct peer *p)
+void visitor_reset(struct visitor *p)
 {
     struct linger at_once = {1, 0};
     setsockopt(p->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
-    peer_close(p);
+    visitor_close(p);
 }
 
-void peer_half_close(struct peer *p)
+void visitor_half_close(struct visitor *p)
 {
     shutdown(p->fd, SHUT_WR);
 }
 
-void peer_pump(struct peer *p)
+// As recv() and send() do.
+static ssize_t sealed(struct visitor *p, int rc)
+{
+    if (rc > 0)
+        return rc;
+    int why = SSL_get_error(p->ssl, rc);
+    p->notified = p->notified || why == SSL_ERROR_ZERO_RETURN;
+    bool again = why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE;
+    errno = again ? EAGAIN : ECONNRESET;
+    return why == SSL_ERROR_ZERO_RETURN ? 0 : -1;
+}
+
+static ssize_t hear(struct visitor *p, char *to, size_t n)
+{
+    return p->ssl ? sealed(p, SSL_read(p->ssl, to, (int)n)) : recv(p->fd, to, n, 0);
+}
+
+static ssize_t say(struct visitor *p, struct str s)
+{
+    if (!p->ssl)
+        return send(p->fd, s.p, s.n, MSG_NOSIGNAL);
+    return sealed(p, SSL_write(p->ssl, s.p, (int)(s.n < 100000 ? s.n : 100000)));
+}
+
+void visitor_secure(struct visitor *p)
+{
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_mode(context, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_ENABLE_PARTIAL_WRITE);
+    p->ssl = SSL_new(context);
+    SSL_CTX_free(context);
+    SSL_set_fd(p->ssl, p->fd);
+    int64_t until = clock_steady_ms() + PATIENCE_MS;
+    while (SSL_connect(p->ssl) != 1) {
+        assert_true(clock_steady_ms() < until);
+        uv_run(&p->host->loop->uv, UV_RUN_NOWAIT);
+    }
+}
+
+void visitor_pump(struct visitor *p)
 {
     uv_run(&p->host->loop->uv, UV_RUN_NOWAIT);
     char bytes[65536];
     ssize_t n;
-    while (!p->eof && (n = recv(p->fd, bytes, sizeof(bytes), 0)) != -1) {
+    while (!p->eof && (n = hear(p, bytes, sizeof(bytes))) != -1) {
         buf_add(&p->in, bytes, (size_t)n);
         p->eof = n == 0;
     }
@@ -176,47 +223,47 @@ void peer_pump(struct peer *p)
         p->eof = p->reset = true;
 }
 
-void peer_send(struct peer *p, struct str bytes)
+void visitor_send(struct visitor *p, struct str bytes)
 {
     int64_t until = clock_steady_ms() + PATIENCE_MS;
     while (bytes.n && !p->reset && clock_steady_ms() < until) {
-        ssize_t n = send(p->fd, bytes.p, bytes.n, MSG_NOSIGNAL);
+        ssize_t n = say(p, bytes);
         if (n < 0 && errno != EAGAIN)
             p->reset = true;
         if (n > 0)
             bytes = str_skip(bytes, (size_t)n);
-        peer_pump(p);
+        visitor_pump(p);
     }
 }
 
-void peer_puts(struct peer *p, const char *text)
+void visitor_puts(struct visitor *p, const char *text)
 {
-    peer_send(p, str_of(text));
+    visitor_send(p, str_of(text));
 }
 
-void peer_until(struct peer *p, const char *text)
+void visitor_until(struct visitor *p, const char *text)
 {
     int64_t until = clock_steady_ms() + PATIENCE_MS;
     while (!memmem(p->in.p, p->in.n, text, strlen(text)) && clock_steady_ms() < until)
-        peer_pump(p);
+        visitor_pump(p);
     assert_non_null(memmem(p->in.p, p->in.n, text, strlen(text)));
 }
 
-void peer_until_end(struct peer *p)
+void visitor_until_end(struct visitor *p)
 {
     int64_t until = clock_steady_ms() + PATIENCE_MS;
     while (!p->eof && clock_steady_ms() < until)
-        peer_pump(p);
+        visitor_pump(p);
     assert_true(p->eof);
 }
 
 // --- the test's own handler ------------------------------------------------------------
 
-struct exchange *host_hold(struct peer *p, const char *request)
+struct exchange *host_hold(struct visitor *p, const char *request)
 {
     struct host *h = p->host;
     int before = h->held_count;
-    peer_puts(p, request);
+    visitor_puts(p, request);
     host_until(h, &h->held_count, before + 1);
     return h->held[before];
 }
@@ -296,7 +343,7 @@ static bool take_answer(struct arena *a, struct str *rest, struct buf *line)
     return true;
 }
 
-const char *peer_answers(struct peer *p)
+const char *visitor_answers(struct visitor *p)
 {
     struct arena *a = p->host->arena;
     BUF_HERE(out, SIZE_MAX);
@@ -314,17 +361,17 @@ const char *peer_answers(struct peer *p)
     return arena_str(a, buf_view(&out));
 }
 
-bool peer_awaits(struct peer *p, const char *answers)
+bool visitor_awaits(struct visitor *p, const char *answers)
 {
     int64_t until = clock_steady_ms() + PATIENCE_MS;
-    while (!text_eq(peer_answers(p), answers) && clock_steady_ms() < until)
-        peer_pump(p);
-    peer_pump(p); // nothing more may come
-    return text_eq(peer_answers(p), answers);
+    while (!text_eq(visitor_answers(p), answers) && clock_steady_ms() < until)
+        visitor_pump(p);
+    visitor_pump(p); // nothing more may come
+    return text_eq(visitor_answers(p), answers);
 }
 
-void peer_expect(struct peer *p, const char *answers)
+void visitor_expect(struct visitor *p, const char *answers)
 {
-    peer_awaits(p, answers);
-    assert_string_equal(peer_answers(p), answers);
+    visitor_awaits(p, answers);
+    assert_string_equal(visitor_answers(p), answers);
 }

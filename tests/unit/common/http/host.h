@@ -43,30 +43,34 @@ void host_run(struct host *h, int ms);
 // Pumps until *value is `wanted`; fails after two seconds.
 void host_until(struct host *h, const int *value, int wanted);
 
-struct peer {
+struct visitor {
     struct host *host;
     int fd;
     struct buf in;
     bool eof, reset;
+    struct ssl_st *ssl; // NULL: plain
+    bool notified;      // the server said close_notify
 };
 
 // Sends a request below /hold and waits until the handler has it.
-struct exchange *host_hold(struct peer *p, const char *request);
+struct exchange *host_hold(struct visitor *p, const char *request);
 void host_write(struct exchange *x, const char *text);
 void host_reply(struct exchange *x, const char *text);
 
-struct peer peer_open(struct host *h);
-void peer_close(struct peer *p);
-void peer_reset(struct peer *p);
-void peer_half_close(struct peer *p);
-void peer_send(struct peer *p, struct str bytes); // pumps
-void peer_puts(struct peer *p, const char *text);
-void peer_pump(struct peer *p);                    // the loop once, then what has arrived
-void peer_until(struct peer *p, const char *text); // until it is part of what came in; or fails
-void peer_until_end(struct peer *p);
+struct visitor visitor_open(struct host *h);
+void visitor_secure(struct visitor *p); // TLS from here on
+void visitor_close(struct visitor *p);
+void visitor_reset(struct visitor *p);
+void visitor_half_close(struct visitor *p);
+void visitor_send(struct visitor *p, struct str bytes); // pumps
+void visitor_puts(struct visitor *p, const char *text);
+void visitor_pump(struct visitor *p); // the loop once, then what has arrived
+void visitor_until(struct visitor *p,
+                   const char *text); // until it is part of what came in; or fails
+void visitor_until_end(struct visitor *p);
 
 // What came in, one line per answer: "200 body", "200 close body" with "Connection: close", and "-"
 // when the server has closed. "..." is what is not whole.
-const char *peer_answers(struct peer *p);
-bool peer_awaits(struct peer *p, const char *answers); // exactly that, and nothing more
-void peer_expect(struct peer *p, const char *answers); // ... or fails
+const char *visitor_answers(struct visitor *p);
+bool visitor_awaits(struct visitor *p, const char *answers); // exactly that, and nothing more
+void visitor_expect(struct visitor *p, const char *answers); // ... or fails

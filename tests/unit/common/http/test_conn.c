@@ -15,20 +15,20 @@ static void pipelined_requests_wait(void **state)
     (void)state;
     struct host h;
     host_open(&h, NULL);
-    struct peer p = peer_open(&h);
+    struct visitor p = visitor_open(&h);
     struct exchange *x =
         host_hold(&p, GET("/hold/1") GET("/hold/2") "POST /echo HTTP/1.1\r\n" HOST);
-    peer_puts(&p, "Content-Length: 3\r\n\r\nab");
+    visitor_puts(&p, "Content-Length: 3\r\n\r\nab");
     host_run(&h, 5);
     assert_int_equal(h.heads, 1);
     assert_true(str_is(x->path, "/hold/1"));
     host_reply(x, "one");
     assert_int_equal(h.held_count, 2);
     assert_true(str_is(h.held[1]->path, "/hold/2"));
-    peer_puts(&p, "c");
+    visitor_puts(&p, "c");
     host_reply(h.held[1], "two");
-    peer_expect(&p, "200 one\n200 two\n200 POST /echo  <abc>\n");
-    peer_close(&p);
+    visitor_expect(&p, "200 one\n200 two\n200 POST /echo  <abc>\n");
+    visitor_close(&p);
     host_close(&h);
 }
 
@@ -40,11 +40,11 @@ static void many_are_pipelined(void **state)
     BUF_HERE(requests, SIZE_MAX);
     for (int i = 0; i < 3000; i++)
         buf_puts(&requests, GET("/"));
-    struct peer p = peer_open(&h);
-    peer_send(&p, buf_view(&requests));
+    struct visitor p = visitor_open(&h);
+    visitor_send(&p, buf_view(&requests));
     host_until(&h, &h.finished, 3000);
     assert_int_equal(h.requests, 3000);
-    peer_close(&p);
+    visitor_close(&p);
     host_close(&h);
 }
 
@@ -54,20 +54,20 @@ static void too_much_is_pipelined(void **state)
     (void)state;
     struct host h;
     host_open(&h, NULL);
-    struct peer p = peer_open(&h);
+    struct visitor p = visitor_open(&h);
     struct exchange *x = host_hold(&p, GET("/hold"));
     char *lots = arena_alloc(h.arena, 1000000);
     memset(lots, 'x', 1000000);
-    peer_puts(&p, "POST /hold HTTP/1.1\r\n" HOST "Content-Length: 1000000\r\n\r\n");
-    peer_send(&p, (struct str){lots, 1000000});
+    visitor_puts(&p, "POST /hold HTTP/1.1\r\n" HOST "Content-Length: 1000000\r\n\r\n");
+    visitor_send(&p, (struct str){lots, 1000000});
     host_reply(x, "one");
-    peer_expect(&p, "200 close one\n-");
+    visitor_expect(&p, "200 close one\n-");
     assert_int_equal(h.heads, 1);
-    peer_close(&p);
-    p = peer_open(&h); // ... and its leaving is still noticed
+    visitor_close(&p);
+    p = visitor_open(&h); // ... and its leaving is still noticed
     x = host_hold(&p, GET("/hold"));
-    peer_send(&p, (struct str){lots, 1000000});
-    peer_close(&p);
+    visitor_send(&p, (struct str){lots, 1000000});
+    visitor_close(&p);
     host_until(&h, &h.gone, 1);
     exchange_end(x);
     host_close(&h);
@@ -78,10 +78,10 @@ static void ids_differ_and_sort(void **state)
     (void)state;
     struct host h;
     host_open(&h, NULL);
-    struct peer p = peer_open(&h);
+    struct visitor p = visitor_open(&h);
     char before[REQUEST_ID_SIZE + 1] = "";
     for (int i = 0; i < 300; i++) {
-        peer_puts(&p, GET("/"));
+        visitor_puts(&p, GET("/"));
         host_until(&h, &h.finished, i + 1);
         assert_true(strcmp(before, h.id) < 0);
         assert_int_equal(strspn(h.id, "0123456789abcdef"), REQUEST_ID_SIZE);
@@ -89,7 +89,7 @@ static void ids_differ_and_sort(void **state)
         if (i % 50 == 0)
             host_run(&h, 2);
     }
-    peer_close(&p);
+    visitor_close(&p);
     host_close(&h);
 }
 
@@ -101,18 +101,18 @@ static void leaving_is_noticed(void **state)
     struct host h;
     host_open(&h, NULL);
     for (int reset = 0; reset < 2; reset++) {
-        struct peer p = peer_open(&h);
+        struct visitor p = visitor_open(&h);
         struct exchange *x = host_hold(&p, GET("/hold") GET("/hold"));
         exchange_head(x, 200, NULL, 0, -1);
         host_write(x, "part");
-        peer_until(&p, "part");
+        visitor_until(&p, "part");
         int64_t at = clock_steady_ms();
         if (reset)
-            peer_reset(&p);
+            visitor_reset(&p);
         else
-            peer_close(&p);
+            visitor_close(&p);
         host_until(&h, &h.gone, reset + 1);
-        assert_true(clock_steady_ms() - at < 50);
+        assert_true(clock_steady_ms() - at < 200);
         assert_true(x->gone);
         host_write(x, "dropped");
         assert_int_equal(x->sent, 4);
@@ -131,15 +131,15 @@ static void leaving_before_the_body_is_whole(void **state)
     (void)state;
     struct host h;
     host_open(&h, NULL);
-    struct peer p = peer_open(&h);
-    peer_puts(&p, "POST / HTTP/1.1\r\n" HOST "Content-Length: 100\r\n\r\nabc");
+    struct visitor p = visitor_open(&h);
+    visitor_puts(&p, "POST / HTTP/1.1\r\n" HOST "Content-Length: 100\r\n\r\nabc");
     host_until(&h, &h.heads, 1);
-    peer_close(&p);
+    visitor_close(&p);
     host_until(&h, &h.finished, 1);
     assert_true(h.left);
-    p = peer_open(&h);
-    peer_puts(&p, "GET / HTT");
-    peer_close(&p);
+    p = visitor_open(&h);
+    visitor_puts(&p, "GET / HTT");
+    visitor_close(&p);
     host_run(&h, 5);
     assert_int_equal(http_server_connections(h.server), 0);
     assert_int_equal(h.requests + h.rejects + h.gone, 0);
@@ -152,28 +152,28 @@ static void half_closed_clients(void **state)
     (void)state;
     struct host h;
     host_open(&h, NULL);
-    struct peer p = peer_open(&h);
+    struct visitor p = visitor_open(&h);
     p.host = &h;
     struct str request = STR(GET("/1") GET("/2") "GET bad\r\n\r\n");
     assert_int_equal(send(p.fd, request.p, request.n, 0), request.n);
-    peer_half_close(&p);
-    peer_expect(&p, "200 GET /1  <>\n200 GET /2  <>\n400 close bad_request\n-");
+    visitor_half_close(&p);
+    visitor_expect(&p, "200 GET /1  <>\n200 GET /2  <>\n400 close bad_request\n-");
     assert_false(p.reset);
-    peer_close(&p);
+    visitor_close(&p);
 
-    p = peer_open(&h);
+    p = visitor_open(&h);
     struct exchange *x = host_hold(&p, GET("/hold"));
     size_t n = 8 * 1024 * 1024;
     char *lots = arena_alloc(h.arena, n);
     exchange_reply(x, 200, NULL, NULL, 0, (struct str){lots, n});
     assert_int_equal(h.finished, 1 + 2); // not yet: the kernel did not take it all
-    peer_half_close(&p);
+    visitor_half_close(&p);
     host_run(&h, 5);
-    peer_until_end(&p);
+    visitor_until_end(&p);
     assert_true(p.in.n > n);
     assert_int_equal(h.finished, 4);
     assert_int_equal(h.gone, 0);
-    peer_close(&p);
+    visitor_close(&p);
     host_close(&h);
 }
 
@@ -194,7 +194,7 @@ static void clients_that_never_read_are_cut(void **state)
     host_open(&h, &l);
     char *lots = arena_alloc(h.arena, 8 * 1024 * 1024);
     struct str bytes = {lots, 8 * 1024 * 1024};
-    struct peer p = peer_open(&h), q = peer_open(&h);
+    struct visitor p = visitor_open(&h), q = visitor_open(&h);
     struct exchange *x = host_hold(&p, GET("/hold"));
     exchange_head(x, 200, NULL, 0, -1);
     exchange_write(x, &bytes, 1);
@@ -206,8 +206,8 @@ static void clients_that_never_read_are_cut(void **state)
     assert_true(h.left);
     exchange_end(x);
     assert_int_equal(h.finished, 2);
-    peer_close(&p);
-    peer_close(&q);
+    visitor_close(&p);
+    visitor_close(&q);
     host_close(&h);
 }
 
@@ -218,7 +218,7 @@ static void slow_but_steady_is_fine(void **state)
     struct host h;
     struct http_limits l = hasty();
     host_open(&h, &l);
-    struct peer p = peer_open(&h);
+    struct visitor p = visitor_open(&h);
     struct exchange *x = host_hold(&p, GET("/hold"));
     size_t n = 20 * 1024 * 1024;
     exchange_reply(x, 200, NULL, NULL, 0, (struct str){arena_alloc(h.arena, n), n});
@@ -227,10 +227,10 @@ static void slow_but_steady_is_fine(void **state)
         host_run(&h, 10);
         assert_true(recv(p.fd, some, sizeof(some), 0) > 0);
     }
-    peer_until_end(&p); // read to the end, then idle
+    visitor_until_end(&p); // read to the end, then idle
     assert_false(h.left);
     assert_int_equal(h.finished, 1);
-    peer_close(&p);
+    visitor_close(&p);
     host_close(&h);
 }
 
@@ -242,33 +242,33 @@ static void slow_requests_time_out(void **state)
     struct host h;
     struct http_limits l = hasty();
     host_open(&h, &l);
-    struct peer head = peer_open(&h), body = peer_open(&h), idle = peer_open(&h),
-                kept = peer_open(&h), held = peer_open(&h), chunk = peer_open(&h);
-    peer_puts(&head, "GET / HTTP/1.1\r\n");
-    peer_puts(&body, "POST /b HTTP/1.1\r\n" HOST "Content-Length: 9\r\n\r\n");
-    peer_puts(&chunk, "POST /c HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n");
-    peer_puts(&kept, GET("/"));
+    struct visitor head = visitor_open(&h), body = visitor_open(&h), idle = visitor_open(&h),
+                   kept = visitor_open(&h), held = visitor_open(&h), chunk = visitor_open(&h);
+    visitor_puts(&head, "GET / HTTP/1.1\r\n");
+    visitor_puts(&body, "POST /b HTTP/1.1\r\n" HOST "Content-Length: 99\r\n\r\n");
+    visitor_puts(&chunk, "POST /c HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n");
+    visitor_puts(&kept, GET("/"));
     struct exchange *x = host_hold(&held, GET("/hold"));
-    for (int i = 0; i < 7;
-         i++) { // a byte now and then saves a body, but no head and no chunk's size
-        host_run(&h, 100);
-        peer_puts(&head, "x");
-        peer_puts(&body, "x");
-        peer_puts(&chunk, "0");
+    // A byte now and then saves a body, but no head and no chunk's size.
+    for (int i = 0; i < 14; i++) {
+        host_run(&h, 50);
+        visitor_puts(&head, "x");
+        visitor_puts(&body, "x");
+        visitor_puts(&chunk, "0");
     }
-    peer_expect(&head, "408 close request_timeout\n-");
-    peer_expect(&chunk, "408 close request_timeout\n-");
-    peer_expect(&idle, "-");
-    peer_expect(&kept, "200 GET /  <>\n-");
+    visitor_expect(&head, "408 close request_timeout\n-");
+    visitor_expect(&chunk, "408 close request_timeout\n-");
+    visitor_expect(&idle, "-");
+    visitor_expect(&kept, "200 GET /  <>\n-");
     assert_int_equal(body.in.n, 0);
-    peer_expect(&body, "408 close request_timeout\n-");
+    visitor_expect(&body, "408 close request_timeout\n-");
     assert_string_equal(h.path, "/b");
     assert_int_equal(h.gone, 0); // the handler takes what time it needs
     host_reply(x, "late");
-    peer_expect(&held, "200 late\n-");
-    struct peer *all[] = {&head, &body, &idle, &kept, &held, &chunk};
+    visitor_expect(&held, "200 late\n-");
+    struct visitor *all[] = {&head, &body, &idle, &kept, &held, &chunk};
     for (int i = 0; i < 6; i++)
-        peer_close(all[i]);
+        visitor_close(all[i]);
     host_close(&h);
 }
 
@@ -279,12 +279,12 @@ static void deadlines_begin_now(void **state)
     struct host h;
     struct http_limits l = hasty();
     host_open(&h, &l);
-    struct peer p = peer_open(&h);
+    struct visitor p = visitor_open(&h);
     usleep(600 * 1000);
     int64_t at = clock_steady_ms();
-    peer_until_end(&p);
+    visitor_until_end(&p);
     assert_true(clock_steady_ms() - at >= 250);
-    peer_close(&p);
+    visitor_close(&p);
     host_close(&h);
 }
 
@@ -293,13 +293,13 @@ static void lingering_ends(void **state)
     (void)state;
     struct host h;
     host_open(&h, NULL);
-    struct peer p = peer_open(&h);
-    peer_puts(&p, "GET / HTTP/1.0\r\n\r\n");
-    peer_expect(&p, "200 close GET /  <>\n-");
+    struct visitor p = visitor_open(&h);
+    visitor_puts(&p, "GET / HTTP/1.0\r\n\r\n");
+    visitor_expect(&p, "200 close GET /  <>\n-");
     assert_int_equal(http_server_connections(h.server), 1); // it waits for us to close
     host_run(&h, 2600);
     assert_int_equal(http_server_connections(h.server), 0);
-    peer_close(&p);
+    visitor_close(&p);
     host_close(&h);
 }
 
@@ -312,18 +312,18 @@ static void connections_have_a_limit(void **state)
     struct http_limits l = http_default_limits;
     l.connections = 2;
     host_open(&h, &l);
-    struct peer a = peer_open(&h), b = peer_open(&h), c = peer_open(&h);
-    peer_until_end(&c);
-    peer_puts(&a, GET("/"));
-    peer_expect(&a, "200 GET /  <>\n");
-    peer_close(&a);
+    struct visitor a = visitor_open(&h), b = visitor_open(&h), c = visitor_open(&h);
+    visitor_until_end(&c);
+    visitor_puts(&a, GET("/"));
+    visitor_expect(&a, "200 GET /  <>\n");
+    visitor_close(&a);
     host_run(&h, 5);
-    struct peer d = peer_open(&h);
-    peer_puts(&d, GET("/"));
-    peer_expect(&d, "200 GET /  <>\n");
-    peer_close(&b);
-    peer_close(&c);
-    peer_close(&d);
+    struct visitor d = visitor_open(&h);
+    visitor_puts(&d, GET("/"));
+    visitor_expect(&d, "200 GET /  <>\n");
+    visitor_close(&b);
+    visitor_close(&c);
+    visitor_close(&d);
     host_close(&h);
 }
 
@@ -337,29 +337,29 @@ static void draining(void **state)
     (void)state;
     struct host h;
     host_open(&h, NULL);
-    struct peer idle = peer_open(&h), early = peer_open(&h), late = peer_open(&h),
-                half = peer_open(&h);
+    struct visitor idle = visitor_open(&h), early = visitor_open(&h), late = visitor_open(&h),
+                   half = visitor_open(&h);
     struct exchange *x = host_hold(&early, GET("/hold") GET("/hold"));
     struct exchange *y = host_hold(&late, GET("/hold"));
     exchange_head(x, 200, NULL, 0, -1);
     host_write(x, "a");
-    peer_puts(&half, "GET /half HTTP/1.1\r\n");
+    visitor_puts(&half, "GET /half HTTP/1.1\r\n");
     host_run(&h, 2);
     http_server_drain(h.server, on_drained, &h);
-    peer_expect(&idle, "-");
+    visitor_expect(&idle, "-");
     host_write(x, "b");
     exchange_end(x);
-    peer_expect(&early, "200 ab\n-"); // its head had gone out before
+    visitor_expect(&early, "200 ab\n-"); // its head had gone out before
     assert_false(h.is_drained);
     host_reply(y, "text");
-    peer_expect(&late, "200 close text\n-");
-    peer_puts(&half, HOST "\r\n");
-    peer_expect(&half, "200 close GET /half  <>\n-");
-    peer_close(&idle);
-    peer_close(&early);
-    peer_close(&late);
+    visitor_expect(&late, "200 close text\n-");
+    visitor_puts(&half, HOST "\r\n");
+    visitor_expect(&half, "200 close GET /half  <>\n-");
+    visitor_close(&idle);
+    visitor_close(&early);
+    visitor_close(&late);
     assert_false(h.is_drained);
-    peer_close(&half);
+    visitor_close(&half);
     host_run(&h, 5);
     assert_true(h.is_drained);
     assert_int_equal(h.requests, 3);
@@ -383,10 +383,10 @@ static void closing_cuts(void **state)
     (void)state;
     struct host h;
     host_open(&h, NULL);
-    struct peer p = peer_open(&h), q = peer_open(&h), r = peer_open(&h);
+    struct visitor p = visitor_open(&h), q = visitor_open(&h), r = visitor_open(&h);
     struct exchange *x = host_hold(&p, GET("/hold"));
     struct exchange *y = host_hold(&q, GET("/hold"));
-    peer_puts(&r, "POST / HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\n");
+    visitor_puts(&r, "POST / HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\n");
     y->on_gone = exchange_end; // at once; the other one later
     exchange_head(x, 200, NULL, 0, -1);
     host_write(x, "part");
@@ -399,11 +399,11 @@ static void closing_cuts(void **state)
     exchange_abort(x);
     assert_true(h.is_drained);
     assert_int_equal(h.finished, 3);
-    peer_expect(&p, "200 part...-");
-    peer_expect(&q, "-");
-    peer_close(&p);
-    peer_close(&q);
-    peer_close(&r);
+    visitor_expect(&p, "200 part...-");
+    visitor_expect(&q, "-");
+    visitor_close(&p);
+    visitor_close(&q);
+    visitor_close(&r);
     loop_stop(h.loop);
     while (uv_run(&h.loop->uv, UV_RUN_NOWAIT))
         ;

@@ -20,16 +20,16 @@ static struct http_limits small_limits(void)
 static void talk(struct host *h, struct str request, const char *answers, size_t first, size_t step)
 {
     struct str whole = request;
-    struct peer p = peer_open(h);
+    struct visitor p = visitor_open(h);
     for (size_t n = first; request.n; n = step) {
         n = n < request.n ? n : request.n;
-        peer_send(&p, (struct str){request.p, n});
+        visitor_send(&p, (struct str){request.p, n});
         request = str_skip(request, n);
     }
-    if (!peer_awaits(&p, answers))
+    if (!visitor_awaits(&p, answers))
         print_error("%.*s\n", (int)whole.n, whole.p);
-    assert_string_equal(peer_answers(&p), answers);
-    peer_close(&p);
+    assert_string_equal(visitor_answers(&p), answers);
+    visitor_close(&p);
 }
 
 static void at_every_cut(struct host *h, struct str request, const char *answers)
@@ -321,14 +321,14 @@ static void bodies_grow(void **state)
     size_t head = request.n;
     for (size_t i = 0; i < n; i++)
         buf_add(&request, &"0123456789"[i % 10], 1);
-    struct peer p = peer_open(&h);
-    peer_send(&p, buf_view(&request));
+    struct visitor p = visitor_open(&h);
+    visitor_send(&p, buf_view(&request));
     host_until(&h, &h.held_count, 1);
     assert_int_equal(h.held[0]->body.n, n);
     assert_memory_equal(h.held[0]->body.p, request.p + head, n);
     exchange_reply(h.held[0], 200, NULL, NULL, 0, STR("ok"));
-    peer_expect(&p, "200 ok\n");
-    peer_close(&p);
+    visitor_expect(&p, "200 ok\n");
+    visitor_close(&p);
     host_close(&h);
 }
 
@@ -339,13 +339,13 @@ static void uploads_in_vain_hear_why(void **state)
     struct host h;
     struct http_limits limits = small_limits();
     host_open(&h, &limits);
-    struct peer p = peer_open(&h);
-    peer_puts(&p, "POST / HTTP/1.1\r\n" HOST "Content-Length: 5000000\r\n\r\n");
+    struct visitor p = visitor_open(&h);
+    visitor_puts(&p, "POST / HTTP/1.1\r\n" HOST "Content-Length: 5000000\r\n\r\n");
     char *lots = arena_alloc(h.arena, 5000000);
-    peer_send(&p, (struct str){lots, 5000000});
-    peer_expect(&p, "413 close body_too_large\n-");
+    visitor_send(&p, (struct str){lots, 5000000});
+    visitor_expect(&p, "413 close body_too_large\n-");
     assert_false(p.reset);
-    peer_close(&p);
+    visitor_close(&p);
     host_close(&h);
 }
 
@@ -355,12 +355,12 @@ static void flooding_is_cut(void **state)
     struct host h;
     struct http_limits limits = small_limits();
     host_open(&h, &limits);
-    struct peer p = peer_open(&h);
-    peer_puts(&p, "POST / HTTP/1.1\r\n" HOST "Content-Length: 50000000\r\n\r\n");
+    struct visitor p = visitor_open(&h);
+    visitor_puts(&p, "POST / HTTP/1.1\r\n" HOST "Content-Length: 50000000\r\n\r\n");
     char *lots = arena_alloc(h.arena, 50000000);
-    peer_send(&p, (struct str){lots, 50000000});
+    visitor_send(&p, (struct str){lots, 50000000});
     assert_true(p.reset);
-    peer_close(&p);
+    visitor_close(&p);
     host_close(&h);
 }
 

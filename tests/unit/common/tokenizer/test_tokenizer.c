@@ -13,12 +13,16 @@
 #include "common/clock.h"
 #include "common/json.h"
 #include "common/tokenizer/bpe.h"
+#include "common/tokenizer/split.h"
 #include "common/tokenizer/tokenizer.h"
 
 static const struct {
     const char *name;
+    const char *pieces;
     enum tokenizer which;
-} exact[] = {{"o200k", TOKENIZER_O200K}, {"cl100k", TOKENIZER_CL100K}};
+    size_t (*split)(struct str text, bool last);
+} exact[] = {{"o200k", "o200k_pieces", TOKENIZER_O200K, split_o200k},
+             {"cl100k", "cl100k_pieces", TOKENIZER_CL100K, split_cl100k}};
 
 // vectors.json, made by tools/gen/token_vectors.ts.
 static yyjson_doc *document;
@@ -57,8 +61,8 @@ static struct str text_of(struct arena *a, yyjson_val *vector)
                   (size_t)yyjson_get_int(yyjson_arr_get(parts, 1)));
 }
 
-// The expected tokens, where a run of equal ones is [token, times].
-static int64_t tokens_of(yyjson_val *list, uint32_t *ids, int64_t room)
+// The expected numbers, where a run of equal ones is [number, times].
+static int64_t numbers_of(yyjson_val *list, uint32_t *ids, int64_t room)
 {
     int64_t n = 0;
     size_t i, max;
@@ -80,7 +84,7 @@ static void check_vector(struct arena *a, yyjson_val *vector, size_t encoding)
     struct str text = text_of(a, vector);
     int64_t room = (int64_t)text.n + 1;
     uint32_t *want = NEW_ARRAY(a, uint32_t, room), *got = NEW_ARRAY(a, uint32_t, room);
-    int64_t n = tokens_of(yyjson_obj_get(vector, exact[encoding].name), want, room);
+    int64_t n = numbers_of(yyjson_obj_get(vector, exact[encoding].name), want, room);
     int64_t m = tokenizer_encode(exact[encoding].which, text, got, room);
     bool same = n == m && !memcmp(want, got, (size_t)n * sizeof(*want));
     if (!same || tokenizer_count(exact[encoding].which, text) != n)
@@ -99,6 +103,43 @@ static void tokens_equal_the_vectors(void **unused)
         for (size_t encoding = 0; encoding < 2; encoding++) {
             ARENA(a);
             check_vector(a, vector, encoding);
+        }
+    }
+}
+
+// The same cuts as the regular expression makes; and never a cut that more text could undo.
+static void check_pieces(struct arena *a, yyjson_val *vector, size_t encoding)
+{
+    struct str text = text_of(a, vector);
+    uint32_t *want = NEW_ARRAY(a, uint32_t, text.n + 1);
+    int64_t n =
+        numbers_of(yyjson_obj_get(vector, exact[encoding].pieces), want, (int64_t)text.n + 1);
+    for (int64_t i = 0; i < n; i++) {
+        size_t got = exact[encoding].split(text, true);
+        if (got != want[i])
+            fail_msg("%s: piece of %zu, want %u: %.*s", exact[encoding].name, got, want[i],
+                     (int)(text.n < 200 ? text.n : 200), text.p);
+        for (size_t some = 1; some < text.n && some < 100; some++) {
+            size_t early = exact[encoding].split((struct str){text.p, some}, false);
+            if (early && early != got)
+                fail_msg("%s: piece of %zu after %zu bytes, then %zu: %.*s", exact[encoding].name,
+                         early, some, got, (int)(text.n < 100 ? text.n : 100), text.p);
+        }
+        text = str_skip(text, got);
+    }
+    assert_int_equal(text.n, 0);
+}
+
+static void pieces_equal_the_vectors(void **unused)
+{
+    (void)unused;
+    size_t i, max;
+    yyjson_val *vector;
+    yyjson_arr_foreach(vectors, i, max, vector)
+    {
+        for (size_t encoding = 0; encoding < 2; encoding++) {
+            ARENA(a);
+            check_pieces(a, vector, encoding);
         }
     }
 }
@@ -134,6 +175,18 @@ static void splits_make_no_difference(void **unused)
                 assert_int_equal(count_in_steps((enum tokenizer)which, text, at, text.n), want);
         }
     }
+}
+
+// A piece that is too long is cut between characters.
+static void no_character_is_cut(void **unused)
+{
+    (void)unused;
+    enum { WHOLE = TOKENIZER_PIECE_MAX / 3 * 3 };
+    ARENA(a);
+    struct str text = repeat(a, STR("\xe4\xb8\xad"), TOKENIZER_PIECE_MAX / 2);
+    assert_int_equal(tokenizer_count(TOKENIZER_O200K, text),
+                     tokenizer_count(TOKENIZER_O200K, (struct str){text.p, WHOLE}) +
+                         tokenizer_count(TOKENIZER_O200K, str_skip(text, WHOLE)));
 }
 
 // The beginnings and ends of long texts meet the buffer's limits at every offset.
@@ -329,7 +382,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tokens_equal_the_vectors),
+        cmocka_unit_test(pieces_equal_the_vectors),
         cmocka_unit_test(splits_make_no_difference),
+        cmocka_unit_test(no_character_is_cut),
         cmocka_unit_test(long_texts_count_alike_in_steps),
         cmocka_unit_test(huge_pieces_take_little_time),
         cmocka_unit_test(memory_is_bounded),

@@ -1,0 +1,25 @@
+// Moving quota between a balance in SQL and this node's lease on it, each time in one transaction.
+
+#pragma once
+#include "service/ledger.h"
+
+// A connection on which nothing about the account is in doubt any more: a move whose commit got no
+// answer has been asked about, and what is ours of it given to the account. With account->lock
+// held, as all of these.
+struct err *move_connect(const struct ledger_options *o, struct arena *a, struct account *account,
+                         struct db **db);
+
+// Between `least` and `most` from the balance into the lease; *got 0 if the balance does not even
+// have `least`. What it got is the caller's to make available; with account->doubt set, nothing.
+struct err *move_in(const struct ledger_options *o, struct db *db, struct arena *a,
+                    struct account *account, int64_t least, int64_t most, int64_t *got);
+
+// From the lease into the balance. After an error with account->doubt set, `quota` is nobody's.
+struct err *move_out(const struct ledger_options *o, struct db *db, struct arena *a,
+                     struct account *account, int64_t quota);
+
+// Every lease of this node goes back. Its journal must have been booked before.
+struct err *move_all_out(const struct ledger_options *o, struct arena *a);
+
+// "This account does not have it."
+struct err *move_refused(struct arena *a, const struct account *account);

@@ -1,0 +1,162 @@
+// Making the database, settling, summing up.
+
+#include "unit/service/books.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "common/arena.h"
+#include "common/crypto.h"
+#include "common/lane.h"
+#include "model/lease.h"
+#include "model/tables.h"
+#include "model/token.h"
+#include "model/user.h"
+#include "unit/service/folder.h"
+
+enum { CONNECTIONS = 8, WORKERS = 4 };
+
+void books_make(struct books *b)
+{
+    *b = (struct books){.a = arena_new()};
+    crypto_setup(STR("the secret of the tests"));
+    folder_make(b->folder);
+    snprintf(b->dsn, sizeof(b->dsn), "sqlite:%s/db", b->folder);
+    assert_fine(db_pool_open(b->a, b->dsn, CONNECTIONS, &b->pool));
+    DB(db);
+    assert_fine(db_lease(b->pool, b->a, &db));
+    assert_fine(db_migrate(db, b->a, model_tables, model_migrations));
+    b->o = (struct ledger_options){.pool = b->pool,
+                                   .node = "n1",
+                                   .data_dir = b->folder,
+                                   .sync_ms = 5,
+                                   .journal_bytes = 64 << 20,
+                                   .chunk = 1000,
+                                   .idle_ms = 3600 * 1000};
+}
+
+void books_start(struct books *b)
+{
+    workers_start(WORKERS);
+    assert_fine(ledger_start(b->a, &b->o));
+    b->running = true;
+}
+
+void books_stop(struct books *b)
+{
+    if (!b->running)
+        return;
+    workers_stop();
+    ledger_stop();
+    b->running = false;
+}
+
+void books_remove(struct books *b)
+{
+    books_stop(b);
+    db_pool_close(b->pool);
+    folder_remove(b->folder);
+    arena_free(b->a);
+}
+
+int64_t books_user(struct books *b, int64_t quota)
+{
+    static int number;
+    struct user user = {.username = arena_printf(b->a, "user%d", ++number),
+                        .status = STATUS_ON,
+                        .group = "default",
+                        .quota = quota};
+    DB(db);
+    assert_fine(db_lease(b->pool, b->a, &db));
+    assert_fine(db_insert(db, b->a, &user_table, &user));
+    return user.id;
+}
+
+int64_t books_token(struct books *b, int64_t user, int64_t remain)
+{
+    const char *key = token_new_key(b->a);
+    struct token token = {.user_id = user,
+                          .name = "t",
+                          .key = key,
+                          .key_digest = token_digest(b->a, key),
+                          .status = STATUS_ON,
+                          .remain_quota = remain};
+    DB(db);
+    assert_fine(db_lease(b->pool, b->a, &db));
+    assert_fine(db_insert(db, b->a, &token_table, &token));
+    return token.id;
+}
+
+int64_t books_int(struct books *b, const char *sql)
+{
+    int64_t n;
+    DB(db);
+    assert_fine(db_lease(b->pool, b->a, &db));
+    assert_fine(db_int(db, b->a, &n, sql));
+    return n;
+}
+
+void books_exec(struct books *b, const char *sql)
+{
+    DB(db);
+    assert_fine(db_lease(b->pool, b->a, &db));
+    assert_fine(db_exec(db, b->a, NULL, sql));
+}
+
+int64_t books_lease(struct books *b, const char *kind, int64_t id)
+{
+    return books_int(b, arena_printf(b->a,
+                                     "SELECT SUM(amount) FROM leases WHERE kind = '%s'"
+                                     " AND owner_id = %lld",
+                                     kind, (long long)id));
+}
+
+void books_settle(int64_t number, int64_t user, int64_t token, int64_t quota, int64_t token_quota)
+{
+    char id[32];
+    snprintf(id, sizeof(id), "r%lld", (long long)number);
+    struct log_row row = {.request_id = id,
+                          .created_at = 1700000000 + number,
+                          .type = LOG_TYPE_CONSUME,
+                          .user_id = user,
+                          .token_id = token,
+                          .channel_id = 1,
+                          .model_name = "m",
+                          .quota = quota};
+    ledger_settle(&row, token_quota);
+}
+
+static void balanced(struct books *b, const char *kind, const char *table, const char *column,
+                     int64_t id, int64_t granted)
+{
+    long long n = (long long)id;
+    int64_t balance =
+        books_int(b, arena_printf(b->a, "SELECT %s FROM %s WHERE id = %lld", column, table, n));
+    int64_t used =
+        books_int(b, arena_printf(b->a, "SELECT used_quota FROM %s WHERE id = %lld", table, n));
+    int64_t leased = books_lease(b, kind, id);
+    if (balance < 0 || used < 0 || leased < 0 || balance + used + leased != granted)
+        fail_msg("%s %lld: balance %lld + leased %lld + used %lld, granted %lld", kind, n,
+                 (long long)balance, (long long)leased, (long long)used, (long long)granted);
+}
+
+void books_balance(struct books *b, int64_t user, int64_t granted)
+{
+    balanced(b, "user", "users", "quota", user, granted);
+}
+
+void books_token_balance(struct books *b, int64_t token, int64_t granted)
+{
+    balanced(b, "token", "tokens", "remain_quota", token, granted);
+}
+
+void books_flush(struct books *b, int64_t rows)
+{
+    assert_true(ledger_flush(60000));
+    assert_int_equal(books_int(b, "SELECT COUNT(*) FROM logs"), rows);
+    assert_int_equal(books_int(b, "SELECT COUNT(DISTINCT request_id) FROM logs"), rows);
+}

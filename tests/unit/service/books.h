@@ -1,0 +1,36 @@
+// A database with users and tokens, a ledger on it, and the sums that must always come out.
+
+#pragma once
+#include "common/db/db.h"
+#include "model/log.h"
+#include "service/ledger.h"
+#include "unit/common/db/fixture.h"
+
+struct books {
+    struct arena *a;
+    char folder[64], dsn[96];
+    struct db_pool *pool;
+    struct ledger_options o;
+    bool running;
+};
+
+void books_make(struct books *b);  // folder, database, tables; nothing runs
+void books_start(struct books *b); // workers and ledger
+void books_stop(struct books *b);
+void books_remove(struct books *b);
+
+int64_t books_user(struct books *b, int64_t quota);
+int64_t books_token(struct books *b, int64_t user, int64_t remain);
+
+int64_t books_int(struct books *b, const char *sql);
+void books_exec(struct books *b, const char *sql);
+int64_t books_lease(struct books *b, const char *kind, int64_t id); // on all nodes
+
+// One settled request, with `number` for its request id and token_quota 0 without a token.
+void books_settle(int64_t number, int64_t user, int64_t token, int64_t quota, int64_t token_quota);
+
+// balance + leases + used = granted, and none of them below zero.
+void books_balance(struct books *b, int64_t user, int64_t granted);
+void books_token_balance(struct books *b, int64_t token, int64_t granted);
+// The same after everything has been booked, with so many rows in logs, each request id once.
+void books_flush(struct books *b, int64_t rows);
