@@ -237,7 +237,7 @@ export async function startGateway(mock: Mock): Promise<Gateway> {
   const data = join(FOLDER, "data");
   rmSync(data, { recursive: true, force: true });
   const port = await freePort();
-  const child = start(GATEWAY_CORE, [resolve("build/token-factory"), "serve"], {
+  const child = start(GATEWAY_CORE, [resolve(process.env["TF_BIN"] ?? "build/token-factory"), "serve"], {
     PORT: `${port}`,
     HOST: "127.0.0.1",
     DATA_DIR: data,
