@@ -16,7 +16,7 @@ const MODELS = ["json", "burst", "paced", "hold"].map((name) => `bench-${name}`)
 const AMPLE = 500_000_000_000_000;
 
 const running = new Set<Subprocess>();
-process.once("exit", () => running.forEach((child) => child.kill("SIGKILL")));
+process.once("exit", () => running.forEach((child) => child.kill("SIGTERM")));
 
 function start(core: string, command: string[], env: Record<string, string> = {}): Subprocess {
   const log = openSync(join(FOLDER, "log.txt"), "a");
@@ -237,18 +237,22 @@ export async function startGateway(mock: Mock): Promise<Gateway> {
   const data = join(FOLDER, "data");
   rmSync(data, { recursive: true, force: true });
   const port = await freePort();
-  const child = start(GATEWAY_CORE, [resolve(process.env["TF_BIN"] ?? "build/token-factory"), "serve"], {
-    PORT: `${port}`,
-    HOST: "127.0.0.1",
-    DATA_DIR: data,
-    WORKERS: "1",
-    LOG_LEVEL: "info",
-    SQL_DSN: "",
-    REDIS_CONN_STRING: "",
-    SSL_CERT_FILE: mock.ca,
-    INITIAL_ROOT_PASSWORD: "correct horse battery staple",
-    INITIAL_ROOT_ACCESS_TOKEN: ROOT_ACCESS_TOKEN,
-  });
+  const child = start(
+    GATEWAY_CORE,
+    [resolve(process.env["TF_BIN"] ?? "build/token-factory"), "serve"],
+    {
+      PORT: `${port}`,
+      HOST: "127.0.0.1",
+      DATA_DIR: data,
+      WORKERS: "1",
+      LOG_LEVEL: "info",
+      SQL_DSN: "",
+      REDIS_CONN_STRING: "",
+      SSL_CERT_FILE: mock.ca,
+      INITIAL_ROOT_PASSWORD: "correct horse battery staple",
+      INITIAL_ROOT_ACCESS_TOKEN: ROOT_ACCESS_TOKEN,
+    },
+  );
   const url = `http://127.0.0.1:${port}`;
   await answers(`${url}/readyz`, child);
   const api = new Management(url);
