@@ -141,12 +141,9 @@ static void has_a_ceiling(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(shows_the_key_once),
-        T(keeps_strangers_out),
-        T(refuses_what_cannot_be),
-        T(changes_what_is_said_and_nothing_else),
-        T(tells_the_true_status),
-        T(has_a_ceiling),
+        T(shows_the_key_once),     T(keeps_strangers_out),
+        T(refuses_what_cannot_be), T(changes_what_is_said_and_nothing_else),
+        T(tells_the_true_status),  T(has_a_ceiling),
     };
     return cmocka_run_group_tests(tests, gateway_start, gateway_stop);
 }

@@ -39,8 +39,7 @@ static void makes_and_lists_users(void **state)
     assert_string_equal(data_text(&x, "username"), "listed");
     ask_for(404, &as_root, "GET", "/api/users/999999", NULL);
     ask_for(404, &as_root, "GET", "/api/users/x", NULL);
-    x = ask_for(409, &as_root, "POST", "/api/users",
-                "{'username':'listed','password':'password'}");
+    x = ask_for(409, &as_root, "POST", "/api/users", "{'username':'listed','password':'password'}");
     assert_string_equal(x.code, "name_taken");
     ask_for(400, &as_root, "POST", "/api/users",
             "{'username':'unbilled','password':'password','group':'no such group'}");
@@ -62,7 +61,7 @@ static void pages_without_gap_or_overlap(void **state)
     x = ask_for(200, &as_root, "GET", "/api/users/?sort=-username&page_size=1", NULL);
     items = yyjson_obj_get(x.data, "items");
     assert_int_equal(yyjson_arr_size(items), 1);
-    static const char *const wrong[] = {"p=0",          "p=x",      "page_size=0", "page_size=101",
+    static const char *const wrong[] = {"p=0",           "p=x",     "page_size=0", "page_size=101",
                                         "sort=password", "sort=-x", "role=x",      "username=%ff"};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
         ask_for(400, &as_root, "GET", text_of("/api/users?%s", wrong[i]), NULL);
@@ -168,8 +167,9 @@ static void changes_quota_and_says_so(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(makes_and_lists_users), T(pages_without_gap_or_overlap), T(nobody_touches_his_equals),
-        T(root_stays),            T(rights_end_at_once),           T(changes_quota_and_says_so),
+        T(makes_and_lists_users),     T(pages_without_gap_or_overlap),
+        T(nobody_touches_his_equals), T(root_stays),
+        T(rights_end_at_once),        T(changes_quota_and_says_so),
     };
     return cmocka_run_group_tests(tests, gateway_start, gateway_stop);
 }

@@ -277,9 +277,8 @@ const char *data_text(const struct answer *x, const char *member)
 
 struct asking gateway_login(const char *name, const char *password)
 {
-    struct answer x =
-        ask_for(200, &as_nobody, "POST", "/api/user/login",
-                text_of("{'username':'%s','password':'%s'}", name, password));
+    struct answer x = ask_for(200, &as_nobody, "POST", "/api/user/login",
+                              text_of("{'username':'%s','password':'%s'}", name, password));
     return (struct asking){.session = answer_cookie(&x, "tf_session"),
                            .csrf = answer_cookie(&x, "tf_csrf")};
 }
