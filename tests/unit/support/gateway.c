@@ -169,7 +169,9 @@ static struct curl_slist *headers_of(const struct asking *who, bool body)
 {
     struct curl_slist *list = NULL;
     if (body)
-        list = curl_slist_append(list, "Content-Type: application/json");
+        list = curl_slist_append(list, text_of("Content-Type: %s", who->content_type
+                                                                       ? who->content_type
+                                                                       : "application/json"));
     if (who->bearer)
         list = curl_slist_append(list, text_of("Authorization: Bearer %s", who->bearer));
     if (who->session)

@@ -25,6 +25,7 @@ struct asking {
     const char *session, *csrf; // cookies' values; csrf also goes into the header
     const char *headers[8];     // more, "Name: value"; ends with NULL
     bool without_csrf_header;
+    const char *content_type; // of a body; NULL: JSON
 };
 extern const struct asking as_root, as_nobody;
 
