@@ -184,7 +184,7 @@ static void serve_hops(struct peer_conn *c)
 {
     char text[300];
     while (peer_request(c, requests[c->nth % 8], sizeof(requests[0]))) {
-        int left = atoi(strchr(requests[c->nth % 8], '/') + 1);
+        int left = (int)strtol(strchr(requests[c->nth % 8], '/') + 1, NULL, 10);
         if (left)
             snprintf(text, sizeof(text),
                      "HTTP/1.1 %s Moved\r\nLocation: /%d\r\nContent-Length: 0\r\n\r\n",
@@ -225,7 +225,7 @@ static void test_redirects(void **state)
         assert_string_equal(why(fetch(a, &f, &got)), "upstream_failed");
         f.redirects = 0;
         assert_string_equal(why(fetch(a, &f, &got)), "");
-        assert_int_equal(got.status, atoi(ways[i].status));
+        assert_int_equal(got.status, strtol(ways[i].status, NULL, 10));
         peer_stop(p);
     }
 }
