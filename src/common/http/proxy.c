@@ -1,11 +1,13 @@
 // Through a proxy: HTTP CONNECT, and SOCKS5 (RFC 1928) with or without a password (RFC 1929).
 
+#include "common/http/proxy.h"
+
 #include <arpa/inet.h>
 #include <string.h>
 
 #include "common/arena.h"
 #include "common/crypto.h"
-#include "common/http/link.h"
+#include "common/http/dial.h"
 
 bool proxy_read_url(struct call *c, struct url *out)
 {
@@ -106,8 +108,7 @@ static unsigned char *put_text(unsigned char *to, const char *text)
 {
     size_t n = strlen(text); // below 256: checked by proxy_read_url and url_parse
     *to++ = (unsigned char)n;
-    memcpy(to, text, n);
-    return to + n;
+    return mempcpy(to, text, n);
 }
 
 static void socks_log_in(struct client_conn *conn)

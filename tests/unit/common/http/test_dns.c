@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -210,6 +211,26 @@ static void test_names_are_bounded(void **state)
     assert_int_equal(dns_asked(w->dns), 0);
 }
 
+static void test_many_names(void **state)
+{
+    struct world *w = *state;
+    struct asked kept = {0}, a = {0};
+    assert_int_equal(ask(w, "localhost", &kept), DNS_WAITS); // must survive all the others
+    for (int i = 0; i < 3 * DNS_NAMES_MAX; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "n%d.test", i);
+        dns_learn(w->dns, name, dns_literal("192.0.2.1"));
+        assert_int_equal(ask(w, name, &a), DNS_READY);
+        release(&a);
+    }
+    while (!kept.answers)
+        turn(w);
+    assert_non_null(kept.query.answer);
+    release(&kept);
+    assert_int_equal(ask(w, "n0.test", &a), DNS_WAITS); // long gone
+    dns_forget(&a.query);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -222,6 +243,7 @@ int main(void)
         TEST(test_forgotten_is_not_called),
         TEST(test_closed_while_asking),
         TEST(test_names_are_bounded),
+        TEST(test_many_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
