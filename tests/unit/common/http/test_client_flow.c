@@ -130,7 +130,7 @@ static void test_pause_of_bodiless(void **state)
     struct got *g = get(c, p->port);
     g->at_head = pause_it;
     got_start(g);
-    caller_rest(c, 100);
+    got_wait_paused(g);
     assert_int_equal(g->heads, 1);
     assert_int_equal(g->dones, 0);
     call_resume(&g->call);
@@ -157,7 +157,7 @@ static void test_pause_then_end_of_connection(void **state)
         struct got *g = get(*state, p->port);
         g->at_body = pause_it;
         got_start(g);
-        caller_rest(*state, 100);
+        got_wait_paused(g);
         assert_int_equal(g->bodies, 1);
         assert_int_equal(g->dones, 0);
         call_resume(&g->call);
@@ -188,6 +188,7 @@ static void test_pause_holds_the_peer(void **state)
     flood_sent = 0;
     g->at_head = pause_it;
     got_start(g);
+    got_wait_paused(g);
     caller_rest(*state, 300);
     assert_true(flood_sent < 64 * 1024 * 1024);
     assert_int_equal(g->bodies, 0);
@@ -285,7 +286,8 @@ static void test_bomb_is_bounded_while_paused(void **state)
     struct got *g = get(c, p->port);
     g->at_body = pause_it;
     got_start(g);
-    caller_rest(c, 200);
+    got_wait_paused(g);
+    caller_rest(c, 100);
     assert_int_equal(g->bodies, 1);
     assert_true(g->call.conn->decoded.n <= 4 * 1024 * 1024);
     call_cancel(&g->call);
@@ -499,6 +501,7 @@ static void test_pause_does_not_time_out(void **state)
     g->call.limits.idle_ms = 300;
     g->at_head = pause_it;
     got_start(g);
+    got_wait_paused(g);
     caller_rest(*state, 1000);
     assert_int_equal(g->dones, 0);
     call_resume(&g->call);

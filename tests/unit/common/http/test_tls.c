@@ -402,7 +402,7 @@ static void test_https_until_close(void **state)
         g->at_body = g->at_head = paused ? pause_it : NULL;
         got_start(g);
         for (int n = 0; paused && n < 2; n++) {
-            caller_rest(*state, 100);
+            got_wait_paused(g);
             assert_int_equal(g->dones, 0);
             call_resume(&g->call);
         }
@@ -437,7 +437,8 @@ static void test_https_goodbye_while_paused(void **state)
     may_close = false;
     g->at_head = pause_it;
     got_start(g);
-    caller_rest(c, 100);
+    got_wait_paused(g);
+    caller_rest(c, 50);
     call_resume(&g->call);
     got_wait(g);
     assert_string_equal(got_why(g), "");
