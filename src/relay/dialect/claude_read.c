@@ -87,6 +87,8 @@ static struct err *begin_call(struct chat_reader *r, struct chat_choice *c, yyjs
 static struct err *begin_block(struct chat_reader *r, struct chat_choice *c, yyjson_val *block)
 {
     const char *type = json_text_at(block, "type");
+    if (!type)
+        return NULL;
     if (text_eq(type, "text"))
         return chat_piece(r, c, PART_TEXT, json_str_at(block, "text"));
     if (text_eq(type, "tool_use"))
