@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "unit/common/http/peer.h"
+#include "unit/common/http/origin.h"
 #include "unit/support/gateway.h"
 
 #define T(f) cmocka_unit_test(f)
@@ -160,20 +160,21 @@ static void is_for_administrators(void **state)
 
 static char heard[8192];
 
-static void serve(struct peer_conn *c)
+static void serve(struct origin_conn *c)
 {
-    const char *body = c->peer->script;
-    if (!peer_request(c, heard, sizeof(heard)))
+    const char *body = c->origin->script;
+    if (!origin_request(c, heard, sizeof(heard)))
         return;
-    peer_says(c, text_of("HTTP/1.1 %.3s X\r\nContent-Type: application/json\r\nContent-Length: %zu"
-                         "\r\nConnection: close\r\n\r\n%s",
-                         body, strlen(body + 4), body + 4));
+    origin_says(c,
+                text_of("HTTP/1.1 %.3s X\r\nContent-Type: application/json\r\nContent-Length: %zu"
+                        "\r\nConnection: close\r\n\r\n%s",
+                        body, strlen(body + 4), body + 4));
 }
 
 // A channel to an upstream that answers everything with this ("200 {...}").
-static int64_t channel_to(struct peer **p, const char *script)
+static int64_t channel_to(struct origin **p, const char *script)
 {
-    *p = peer_start("127.0.0.1", serve, script, NULL);
+    *p = origin_start("127.0.0.1", serve, script, NULL);
     struct answer x = create(
         200, text_of("'name':'probed','type':'openai','key':'sk-probe-key','models':'asked',"
                      "'model_mapping':{'asked':'sent'},'param_override':{'seed':7},"
@@ -191,7 +192,7 @@ static struct answer test_channel(int64_t id)
 static void tests_a_channel(void **state)
 {
     (void)state;
-    struct peer *p;
+    struct origin *p;
     int64_t id = channel_to(
         &p, "200 {\"id\":\"x\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"sent\","
             "\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"hi\"},"
@@ -212,7 +213,7 @@ static void tests_a_channel(void **state)
     x = ask_for(200, &as_root, "GET", path_of(id), NULL);
     assert_true(data_int(&x, "test_time") > 0);
     ask_for(404, &as_root, "GET", "/api/channel/test/999999", NULL);
-    peer_stop(p);
+    origin_stop(p);
     x = test_channel(id); // nobody is there any more
     assert_false(json_bool_at(x.data, "ok", true));
     assert_int_equal(data_int(&x, "status"), 0);
@@ -222,7 +223,7 @@ static void tests_a_channel(void **state)
 static void hides_a_key_that_comes_back(void **state)
 {
     (void)state;
-    struct peer *p;
+    struct origin *p;
     int64_t id = channel_to(
         &p, "401 {\"error\":{\"message\":\"bad key sk-probe-key, sk-probe-key\",\"type\":\"x\"}}");
     struct answer x = test_channel(id);
@@ -232,7 +233,7 @@ static void hides_a_key_that_comes_back(void **state)
     x = ask_for(502, &as_root, "POST", "/api/channel/fetch/models",
                 text_of("{'id':%lld}", (long long)id));
     assert_string_equal(x.code, "upstream_credentials");
-    peer_stop(p);
+    origin_stop(p);
 }
 
 static void an_odd_answer_is_no_success(void **state)
@@ -240,18 +241,18 @@ static void an_odd_answer_is_no_success(void **state)
     (void)state;
     static const char *const odd[] = {"200 {\"hello\":1}", "200 <html>", "200 ", "200 []"};
     for (size_t i = 0; i < sizeof(odd) / sizeof(*odd); i++) {
-        struct peer *p;
+        struct origin *p;
         int64_t id = channel_to(&p, odd[i]);
         struct answer x = test_channel(id);
         assert_false(json_bool_at(x.data, "ok", true));
-        peer_stop(p);
+        origin_stop(p);
     }
 }
 
 static void fetches_models(void **state)
 {
     (void)state;
-    struct peer *p;
+    struct origin *p;
     int64_t id = channel_to(
         &p, "200 {\"data\":[{\"id\":\"one\"},{\"id\":\"two\"},{\"no\":1},{\"id\":\"a,b\"}]}");
     struct answer x = ask_for(200, &as_root, "POST", "/api/channel/fetch/models",
@@ -263,7 +264,7 @@ static void fetches_models(void **state)
                 text_of("{'type':'openai','base_url':'http://127.0.0.1:%d','key':'new'}", p->port));
     assert_int_equal(yyjson_arr_size(x.data), 2);
     assert_non_null(strstr(heard, "Bearer new\r\n"));
-    peer_stop(p);
+    origin_stop(p);
     ask_for(502, &as_root, "POST", "/api/channel/fetch/models",
             text_of("{'id':%lld}", (long long)id));
 }
