@@ -378,7 +378,8 @@ static void texts_no_column_takes(void **state)
     memcpy(huge + 189, "漢", 3); // bytes 190 to 192: cut in front of it, model_name takes 191
     char *json = mem_strdup(huge);
     *json = '{';
-    struct log_row row = {.request_id = "\xff\xfe",
+    struct log_row row = {.request_id = "\xff\xfe of something",
+                          .username = "half a \xe6\xbc", // of three bytes
                           .type = LOG_TYPE_CONSUME,
                           .user_id = user,
                           .model_name = huge,
@@ -394,6 +395,7 @@ static void texts_no_column_takes(void **state)
     assert_int_equal(books_int(b, "SELECT COUNT(*) FROM logs WHERE request_id = ''"), 1);
     assert_int_equal(books_int(b, "SELECT COUNT(*) FROM logs WHERE content = 'fine'"), 2);
     assert_int_equal(books_int(b, "SELECT COUNT(*) FROM logs WHERE other <> ''"), 0);
+    assert_int_equal(books_int(b, "SELECT COUNT(*) FROM logs WHERE username = 'half a '"), 2);
     assert_int_equal(books_int(b, "SELECT LENGTH(model_name) FROM logs WHERE request_id = 'ok'"),
                      189);
     free(huge);
