@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -648,6 +650,70 @@ static void a_full_disk_loses_nothing(void **state)
     assert_int_equal(read_all(x), 1020);
 }
 
+// A disk of its own, in a world of its own: gone with the process. Exits with 77 where that may not
+// be.
+static void mount_small_disk(const char *folder)
+{
+    if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+        mount("none", folder, "tmpfs", 0, "size=96m"))
+        _exit(77);
+}
+
+static void fill_disk(const char *path)
+{
+    char block[4096] = {0};
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    while (fd >= 0 && write(fd, block, sizeof(block)) > 0)
+        ;
+    close(fd);
+}
+
+static bool refuses(struct fixture_journal *x)
+{
+    return !journal_admits(x->j);
+}
+
+static void work_on_a_small_disk(struct fixture_journal *x)
+{
+    char ballast[100];
+    mount_small_disk(x->folder);
+    snprintf(ballast, sizeof(ballast), "%s/ballast", x->folder);
+    assert_fine(journal_open(x->a, x->folder, "n1", note_fields, origin, 5, 1 << 30, &x->j));
+    if (!comes_true(admits, x))
+        _exit(91);
+    fill_disk(ballast);
+    if (!comes_true(refuses, x))
+        _exit(92);
+    append(x, 0, 1000); // in flight: there is a place for them
+    if (journal_waiting(x->j) || count_up(x, 0) != 1000)
+        _exit(93);
+    append_large(x, 1000, 1400);
+    if (!journal_waiting(x->j) || journal_end(x->j).segment != 1)
+        _exit(94);
+    unlink(ballast);
+    if (!comes_true(nothing_waits, x) || !comes_true(admits, x))
+        _exit(95);
+    append_large(x, 1400, 1500);
+    if (count_up(x, 1000) != 1500 || journal_end(x->j).segment < 2 || journal_damaged(x->j))
+        _exit(96);
+    journal_close(x->j);
+    _exit(0);
+}
+
+static void a_small_disk_fills_and_empties(void **state)
+{
+    struct fixture_journal *x = *state;
+    pid_t child = fork();
+    if (child == 0)
+        work_on_a_small_disk(x);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77)
+        skip();
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 // --- many at once ---------------------------------------------------------------------------
 
 enum { WRITERS = 4, EACH = 3000 };
@@ -727,6 +793,7 @@ int main(void)
         TEST(garbage_is_no_record),
         TEST(a_foreign_row_without_its_schema_is_damage),
         TEST(a_full_disk_loses_nothing),
+        TEST(a_small_disk_fills_and_empties),
         TEST(writers_and_a_reader),
     };
     log_setup("error", "text");
