@@ -43,9 +43,8 @@ const PURE: Record<string, string[]> = {
 /** Folders whose files are reached through a table or a shared header. */
 const SHARED = [
   "common/db",
-  "relay/dialect",
-  "relay/framing",
-  "relay/channel",
+  "common/http",
+  "relay",
   "oauth",
   "middleware",
   "controller",

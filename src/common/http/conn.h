@@ -109,6 +109,7 @@ struct http_server {
     char date[DATE_SIZE]; // "Date: ...\r\n"
     int64_t date_until_ms, wall_offset_ms;
     char id_tail[13]; // differs between servers
+    int64_t id_ms;    // of the last one: never steps back
     uint32_t id_count;
 };
 

@@ -320,7 +320,10 @@ void parse_reset(struct conn *c)
 static void new_request_id(struct http_server *s, char *id)
 {
     static const char hex[] = "0123456789abcdef";
-    uint64_t ms = (uint64_t)(server_now_ms(s) + s->wall_offset_ms);
+    int64_t wall = server_now_ms(s) + s->wall_offset_ms;
+    if (s->id_ms < wall)
+        s->id_ms = wall;
+    uint64_t ms = (uint64_t)s->id_ms;
     uint32_t count = s->id_count++;
     for (int i = 11; i >= 0; i--, ms >>= 4)
         id[i] = hex[ms & 15];

@@ -1,4 +1,5 @@
-// Server-sent events: cutting a stream at its empty lines, whatever the line ends (WHATWG HTML 9.2.6).
+// Server-sent events: cutting a stream at its empty lines, whatever the line ends.
+// (WHATWG HTML 9.2.6)
 
 #include <string.h>
 
@@ -112,7 +113,8 @@ static size_t next_line(struct cutter *c, struct str all, size_t eol, bool empty
     return eol + (c->seen.after_cr ? 1 : 2);
 }
 
-static bool sse_next(struct cutter *c, struct str all, bool last, struct arena *a, struct frame *out)
+static bool sse_next(struct cutter *c, struct str all, bool last, struct arena *a,
+                     struct frame *out)
 {
     while (c->scanned < all.n) {
         size_t eol = c->scanned + line_length(all.p + c->scanned, all.n - c->scanned);

@@ -43,9 +43,9 @@ static void knows_who_is_in_a_list(void **state)
 static void refuses_what_is_no_list(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {"10.0.0.0/33", "10.0.0/8",   "x",         "1.1.1.1/",
-                                        "1.1.1.1/-1",  "::1/129",    "1.1.1.1/8x", "1.1.1.1 2.2.2.2",
-                                        "/8",          "1.1.1.1,/8", "256.1.1.1"};
+    static const char *const wrong[] = {
+        "10.0.0.0/33", "10.0.0/8",        "x",  "1.1.1.1/",   "1.1.1.1/-1", "::1/129",
+        "1.1.1.1/8x",  "1.1.1.1 2.2.2.2", "/8", "1.1.1.1,/8", "256.1.1.1"};
     ARENA(a);
     for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
         struct ip_list list;
@@ -57,8 +57,8 @@ static void refuses_what_is_no_list(void **state)
 
 static const char *client(struct arena *a, const char *peer, const char *first, const char *second)
 {
-    struct http_header items[] = {
-        {STR("X-Forwarded-For"), str_of(first)}, {STR("x-forwarded-for"), str_of(second)}};
+    struct http_header items[] = {{STR("X-Forwarded-For"), str_of(first)},
+                                  {STR("x-forwarded-for"), str_of(second)}};
     struct http_headers headers = {items, second ? 2 : first ? 1 : 0};
     return client_ip(a, peer, &headers);
 }

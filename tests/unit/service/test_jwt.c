@@ -87,7 +87,8 @@ static void refuses_other_algorithms(void **state)
     const char *payload = strchr(alive(a), '.') + 1;
     const char *none = base64url(a, "{\"alg\":\"none\"}", 14);
     assert_false(accepted(a, arena_printf(a, "%s.%s", none, payload)));
-    assert_false(accepted(a, arena_printf(a, "%s.%.*s.", none, (int)strcspn(payload, "."), payload)));
+    assert_false(
+        accepted(a, arena_printf(a, "%s.%.*s.", none, (int)strcspn(payload, "."), payload)));
 }
 
 static void refuses_the_expired_and_the_odd(void **state)
@@ -111,9 +112,8 @@ static void refuses_the_expired_and_the_odd(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(signs_as_others_do),       T(reads_what_it_signed),
-        T(refuses_every_changed_byte), T(refuses_every_cut),
-        T(refuses_other_algorithms), T(refuses_the_expired_and_the_odd),
+        T(signs_as_others_do), T(reads_what_it_signed),     T(refuses_every_changed_byte),
+        T(refuses_every_cut),  T(refuses_other_algorithms), T(refuses_the_expired_and_the_odd),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

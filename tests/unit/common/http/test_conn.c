@@ -112,7 +112,7 @@ static void leaving_is_noticed(void **state)
         else
             visitor_close(&p);
         host_until(&h, &h.gone, reset + 1);
-        assert_true(clock_steady_ms() - at < 50);
+        assert_true(clock_steady_ms() - at < 200);
         assert_true(x->gone);
         host_write(x, "dropped");
         assert_int_equal(x->sent, 4);
@@ -245,13 +245,13 @@ static void slow_requests_time_out(void **state)
     struct visitor head = visitor_open(&h), body = visitor_open(&h), idle = visitor_open(&h),
                    kept = visitor_open(&h), held = visitor_open(&h), chunk = visitor_open(&h);
     visitor_puts(&head, "GET / HTTP/1.1\r\n");
-    visitor_puts(&body, "POST /b HTTP/1.1\r\n" HOST "Content-Length: 9\r\n\r\n");
+    visitor_puts(&body, "POST /b HTTP/1.1\r\n" HOST "Content-Length: 99\r\n\r\n");
     visitor_puts(&chunk, "POST /c HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n");
     visitor_puts(&kept, GET("/"));
     struct exchange *x = host_hold(&held, GET("/hold"));
-    for (int i = 0; i < 7;
-         i++) { // a byte now and then saves a body, but no head and no chunk's size
-        host_run(&h, 100);
+    // A byte now and then saves a body, but no head and no chunk's size.
+    for (int i = 0; i < 14; i++) {
+        host_run(&h, 50);
         visitor_puts(&head, "x");
         visitor_puts(&body, "x");
         visitor_puts(&chunk, "0");
