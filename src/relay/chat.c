@@ -33,7 +33,7 @@ struct err *chat_json(struct chat_reader *r, struct str text, yyjson_val **out)
 {
     if (!json_read(r->scratch, text, out))
         return NULL;
-    int n = text.n < 200 ? (int)text.n : 200;
+    int n = text.n < 80 ? (int)text.n : 80;
     return err_new(r->arena, &err_upstream_failed, "malformed payload: %.*s", n, text.p);
 }
 

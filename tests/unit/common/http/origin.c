@@ -146,7 +146,7 @@ size_t origin_request(struct origin_conn *c, char *to, size_t cap)
 {
     size_t n = 0;
     // what was there stays until something comes: a test may still be looking at it
-    while (n < 4 || memcmp(to + n - 4, "\r\n\r\n", 4)) {
+    while (n < 4 || memcmp(to + n - 4, "\r\n\r\n", 4) != 0) {
         if (n + 1 >= cap || !origin_hear_all(c, to + n, 1))
             return 0;
         n++;

@@ -319,7 +319,7 @@ static void check_answer(struct caller *caller, const struct answer_case *a, siz
     struct chopped script = {a, first};
     struct origin *p = origin_start("127.0.0.1", serve_chopped, &script, NULL);
     struct got *g = ask(caller, a, p->port);
-    if (strcmp(got_why(g), a->why) || strcmp(g->body.p, a->body) || g->call.status != a->status)
+    if (!text_eq(got_why(g), a->why) || !text_eq(g->body.p, a->body) || g->call.status != a->status)
         fail_msg("%s, cut at %zu: '%s' (%s), status %d, body '%s'", a->name, first, got_why(g),
                  g->err ? g->err->detail : "", g->call.status, g->body.p);
     assert_int_equal(g->heads, a->status != 0);
@@ -356,7 +356,7 @@ static void test_chunked_split_everywhere(void **state)
 {
     for (size_t i = 0; i < sizeof(answers) / sizeof(*answers); i++) {
         const struct answer_case *a = &answers[i];
-        if (strcmp(a->name, "chunked") && strcmp(a->name, "1xx"))
+        if (!text_eq(a->name, "chunked") && !text_eq(a->name, "1xx"))
             continue;
         for (size_t at = 1; at < strlen(a->bytes); at++)
             check_answer(*state, a, at);

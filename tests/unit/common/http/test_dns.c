@@ -113,13 +113,10 @@ static void test_single_flight_then_cached(void **state)
     assert_int_equal(dns_asked(w->dns), 1);
 }
 
+// Without a round of the loop, so that the clock stands still.
 static void learn(struct world *w)
 {
-    struct asked a = {0};
-    assert_int_equal(ask(w, "localhost", &a), DNS_WAITS);
-    while (!a.answers)
-        turn(w);
-    release(&a);
+    dns_learn(w->dns, "localhost", dns_literal("127.0.0.1"));
 }
 
 static void test_stale_while_refreshed(void **state)
@@ -130,14 +127,14 @@ static void test_stale_while_refreshed(void **state)
     w->loop->now_ms += DNS_FRESH_MS - 1;
     assert_int_equal(ask(w, "localhost", &a), DNS_READY);
     release(&a);
-    assert_int_equal(dns_asked(w->dns), 1);
+    assert_int_equal(dns_asked(w->dns), 0);
     w->loop->now_ms += 1;
     assert_int_equal(ask(w, "localhost", &a), DNS_READY);
     release(&a);
-    assert_int_equal(dns_asked(w->dns), 2); // refreshed behind our back, once
+    assert_int_equal(dns_asked(w->dns), 1); // refreshed behind our back, once
     assert_int_equal(ask(w, "localhost", &a), DNS_READY);
     release(&a);
-    assert_int_equal(dns_asked(w->dns), 2);
+    assert_int_equal(dns_asked(w->dns), 1);
 }
 
 static void test_too_old_is_asked_again(void **state)

@@ -301,7 +301,7 @@ static void test_guard(void **state)
     for (size_t i = 0; i < sizeof(hosts) / sizeof(*hosts); i++) {
         struct fetch f = {.url = arena_printf(a, "http://%s:%d/", hosts[i], p->port),
                           .guarded = true};
-        if (strcmp(why(fetch(a, &f, &got)), "address_forbidden"))
+        if (!text_eq(why(fetch(a, &f, &got)), "address_forbidden"))
             fail_msg("%s", hosts[i]);
     }
     assert_int_equal(p->accepted, 0);

@@ -51,7 +51,7 @@ static void be_upstream(struct origin_conn *c, struct script *s)
 
 static void serve_connect(struct origin_conn *c)
 {
-    struct script *s = (struct script *)(uintptr_t)c->origin->script;
+    struct script *s = (struct script *)c->origin->script;
     if (!origin_request(c, s->asked, sizeof(s->asked)))
         return;
     const char *fine = "HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\n";
@@ -64,7 +64,7 @@ static void serve_connect(struct origin_conn *c)
 
 static void serve_socks(struct origin_conn *c)
 {
-    struct script *s = (struct script *)(uintptr_t)c->origin->script;
+    struct script *s = (struct script *)c->origin->script;
     unsigned char head[2], *p = s->name;
     if (!origin_hear_all(c, head, 2) || !origin_hear_all(c, p, head[1]))
         return;
@@ -158,7 +158,7 @@ static void test_connect_refused(void **state)
 
 static void serve_endless(struct origin_conn *c)
 {
-    struct script *s = (struct script *)(uintptr_t)c->origin->script;
+    struct script *s = (struct script *)c->origin->script;
     origin_request(c, s->asked, sizeof(s->asked));
     origin_says(c, "HTTP/1.1 200 OK\r\n");
     while (origin_says(c, "X: aaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n"))
@@ -213,19 +213,20 @@ static void test_socks_refused(void **state)
     static const struct {
         const char *says;
         bool login;
-        const char *user;
+        const char *user, *why;
     } ways[] = {
-        {"\x05\x05\x00\x01\0\0\0\0\0", false, ""}, // connection refused
-        {"\x05\x00\x00\x09\0\0\0\0\0", false, ""}, // unknown kind of address
-        {"\x04\x00\x00\x01\0\0\0\0\0", false, ""}, // another version
-        {NULL, true, "user:wrong@"},
-        {NULL, true, ""},
+        {"\x05\x05\x00\x01\0\0\0\0\0", false, "", "connection refused"},
+        {"\x05\x00\x00\x09\0\0\0\0\0", false, "", "unknown kind of address"},
+        {"\x04\x00\x00\x01\0\0\0\0\0", false, "", "not SOCKS5"},
+        {NULL, true, "user:wrong@", "user or password refused"},
+        {NULL, true, "", "proxy"},
     };
     for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
         struct script s = {.says = ways[i].says, .login = ways[i].login};
         struct origin *p = origin_start("127.0.0.1", serve_socks, &s, NULL);
         struct got *g = through(*state, p->port, "socks5", ways[i].user, "http://up.test/");
         assert_string_equal(got_why(g), "upstream_unreachable");
+        assert_non_null(strstr(g->err->detail, ways[i].why));
         assert_string_equal(s.request, "");
         got_free(g);
         origin_stop(p);
@@ -288,7 +289,7 @@ static void test_guard_of_literals(void **state)
         g->call.guarded = true;
         got_start(g);
         got_wait(g);
-        if (strcmp(got_why(g), hosts[i].fine ? "" : "address_forbidden"))
+        if (!text_eq(got_why(g), hosts[i].fine ? "" : "address_forbidden"))
             fail_msg("%s: '%s'", hosts[i].host, got_why(g));
         got_free(g);
     }
