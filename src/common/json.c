@@ -37,7 +37,7 @@ void json_quote(struct buf *out, struct str s)
         put_escape(out, (unsigned char)s.p[i]);
         from = i + 1;
     }
-    buf_add(out, s.p + from, s.n - from);
+    buf_str(out, str_skip(s, from));
     buf_add(out, "\"", 1);
 }
 
