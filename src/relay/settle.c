@@ -102,8 +102,8 @@ static bool reserve_rest(struct relay *r)
     return r->quota <= r->reserved && (!c->token_account || r->quota <= r->token_reserved);
 }
 
-// What no balance could pay, a limited token's among them, is not charged: none goes below zero, and
-// no token has used more than it was given. The log row says so.
+// What no balance could pay, a limited token's among them, is not charged: none goes below zero,
+// and no token has used more than it was given. The log row says so.
 static void cut_to_reserved(struct relay *r)
 {
     bool limited = r->caller->token_account != NULL;
@@ -152,10 +152,13 @@ static void put_admin(struct relay *r, struct json *j)
     json_end(j);
 }
 
+enum { OTHER_USUAL = 500 };
+
 static const char *other_json(struct relay *r, bool consumed)
 {
     BUF_HERE(out, 60 << 10);
     struct json j = {.out = &out};
+    buf_room(&out, OTHER_USUAL); // one allocation for nearly every row
     json_obj(&j, NULL);
     if (consumed) {
         struct price_usage u = priced(&r->usage);
