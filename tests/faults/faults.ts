@@ -1,0 +1,40 @@
+// The gateway against upstreams and a machine that misbehave; prints one table.
+//
+//   bun tests/faults/faults.ts         # make faults
+import { books } from "../support/books";
+import { machineFaults } from "./machine";
+import { type Line, print, Stage } from "./stage";
+import { leak, play, prepare, storm, warmUp } from "./upstream_faults";
+import { certificates } from "./upstreams";
+
+async function upstreamFaults(lines: Line[]): Promise<void> {
+  const made = await certificates();
+  const stage = new Stage();
+  await stage.open({
+    env: {
+      STREAMING_TIMEOUT: "2",
+      CONNECT_TIMEOUT: "5",
+      SSL_CERT_FILE: made.authority,
+      LOG_LEVEL: "warn",
+    },
+  });
+  const staged = await prepare(stage, made);
+  await warmUp(stage);
+  const { rss, openFiles } = stage;
+  for (const one of staged) lines.push(await play(stage, one));
+  const sent = await storm(stage, staged);
+  await books(stage.gw.server, stage.served);
+  for (const one of staged) await one.upstream?.close();
+  lines.push(await leak(stage, rss, openFiles, sent));
+  stage.gw.server.assertQuiet();
+  await stage.gw.close();
+}
+
+const lines: Line[] = [];
+await upstreamFaults(lines);
+await machineFaults(lines);
+print(lines);
+const wrong = lines.flatMap((line) => line.wrong.map((what) => `${line.fault}: ${what}`));
+for (const what of wrong) console.log(`WRONG ${what}`);
+console.log(`faults=${lines.length} wrong=${wrong.length}`);
+process.exit(wrong.length === 0 ? 0 : 1);
