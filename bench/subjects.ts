@@ -18,6 +18,7 @@ const AMPLE = 500_000_000_000_000;
 
 const running = new Set<Subprocess>();
 process.once("exit", () => running.forEach((child) => child.kill("SIGTERM")));
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 
 function start(core: string, command: string[], env: Record<string, string> = {}): Subprocess {
   const log = openSync(join(FOLDER, "log.txt"), "a");
