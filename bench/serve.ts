@@ -19,5 +19,4 @@ for (const { name, port, tlsPort, key, pids } of subjects) {
   console.log(`${name}_port=${port} ${name}_tls=${tlsPort}`);
 }
 console.log(`load="${tool}"`);
-process.on("SIGTERM", () => process.exit(0));
 setInterval(() => undefined, 1000);

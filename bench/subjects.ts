@@ -5,7 +5,8 @@ import net from "node:net";
 import { join, resolve } from "node:path";
 import { sleep, tree } from "./machine.ts";
 
-export const FOLDER = resolve("build/bench");
+/** Of this process alone: several may run, if only to spoil each other's figures. */
+export const FOLDER = resolve(`build/bench/${process.pid}`);
 export const TOOLS = resolve("build/release/bench");
 export const GATEWAY_CORE = process.env["GATEWAY_CORE"] ?? "0";
 export const LOAD_CORE = process.env["LOAD_CORE"] ?? "1";
@@ -17,6 +18,7 @@ const AMPLE = 500_000_000_000_000;
 
 const running = new Set<Subprocess>();
 process.once("exit", () => running.forEach((child) => child.kill("SIGTERM")));
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 
 function start(core: string, command: string[], env: Record<string, string> = {}): Subprocess {
   const log = openSync(join(FOLDER, "log.txt"), "a");
@@ -307,6 +309,6 @@ export async function startOthers(mock: Mock): Promise<Subject[]> {
 }
 
 export function prepareFolder(): void {
+  rmSync(FOLDER, { recursive: true, force: true });
   mkdirSync(FOLDER, { recursive: true });
-  rmSync(join(FOLDER, "log.txt"), { force: true });
 }
