@@ -4,7 +4,7 @@
 import { books } from "../support/books";
 import { machineFaults } from "./machine";
 import { type Line, print, Stage } from "./stage";
-import { leak, play, prepare, storm, warmUp } from "./upstream_faults";
+import { leak, play, prepare, storm } from "./upstream_faults";
 import { certificates } from "./upstreams";
 
 async function upstreamFaults(lines: Line[]): Promise<void> {
@@ -19,9 +19,10 @@ async function upstreamFaults(lines: Line[]): Promise<void> {
     },
   });
   const staged = await prepare(stage, made);
-  await warmUp(stage);
-  const { rss, openFiles } = stage;
   for (const one of staged) lines.push(await play(stage, one));
+  await storm(stage, staged); // fills every cache and pool: what comes now is idle
+  await stage.settled();
+  const { rss, openFiles } = stage;
   const sent = await storm(stage, staged);
   await books(stage.gw.server, stage.served);
   for (const one of staged) await one.upstream?.close();

@@ -39,8 +39,7 @@ async function endlessLine(socket: Socket): Promise<void> {
   const piece = Buffer.alloc(1 << 20, "x");
   socket.write('HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: {"choices":[{"');
   for (let sent = 0; sent < 80 && !socket.destroyed; sent++)
-    if (!socket.write(piece))
-      await new Promise<void>((resolve) => socket.once("drain", resolve).once("close", resolve));
+    await new Promise<void>((resolve) => socket.write(piece, () => resolve()));
   socket.destroy();
 }
 const never = 600_000;
