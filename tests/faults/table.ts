@@ -1,9 +1,18 @@
 // What upstreams do wrong, and what must come of it: one row each.
 import type { Directives } from "../support/fake";
-import { BODY, type Certificates, FRAMES, good, head, type Respond, Upstream } from "./upstreams";
+import {
+  BODY,
+  type Certificates,
+  FRAMES,
+  good,
+  head,
+  type Respond,
+  type Socket,
+  Upstream,
+} from "./upstreams";
 
 /** What a client must get. */
-export type Wanted = "full" | "broken off" | number[];
+export type Wanted = "full" | "broken off" | "broken off or refused" | number[];
 
 export interface Fault {
   name: string;
@@ -25,6 +34,14 @@ const tlsWith = (which: keyof Omit<Certificates, "authority">) => (certificates:
 const nothing = [502];
 const late = [504];
 const early = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n";
+/** One event that never ends, as fast as it is taken. */
+async function endlessLine(socket: Socket): Promise<void> {
+  const piece = Buffer.alloc(1 << 20, "x");
+  socket.write('HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: {"choices":[{"');
+  for (let sent = 0; sent < 80 && !socket.destroyed; sent++)
+    await new Promise<void>((resolve) => socket.write(piece, () => resolve()));
+  socket.destroy();
+}
 const never = 600_000;
 
 export const FAULTS: Fault[] = [
@@ -43,11 +60,7 @@ export const FAULTS: Fault[] = [
   { name: "TLS, another host's", make: tlsWith("otherHost"), stream: nothing, whole: nothing },
   {
     name: "TLS asked of plain HTTP",
-    make: async () => {
-      const upstream = await Upstream.tcp((socket) => void socket.end("HTTP/1.1 400 No\r\n\r\n"));
-      Object.defineProperty(upstream, "url", { value: `https://localhost:${upstream.port}` });
-      return upstream;
-    },
+    make: () => Upstream.blunt("HTTP/1.1 400 Bad Request\r\n\r\n"),
     stream: nothing,
     whole: nothing,
     once: true,
@@ -116,7 +129,7 @@ export const FAULTS: Fault[] = [
   {
     name: "events that are not JSON",
     make: tcp((socket, stream) => void socket.write(head(stream, 14) + "data: {nope\n\n\n")),
-    stream: nothing,
+    stream: "broken off or refused",
   },
   {
     name: "gzip that is not",
@@ -146,7 +159,12 @@ export const FAULTS: Fault[] = [
     stream: nothing,
     whole: nothing,
   },
-  { name: "a line of 65 MiB", wish: { huge_line: 65 }, stream: nothing, once: true },
+  {
+    name: "a line of 65 MiB",
+    make: tcp(endlessLine),
+    stream: nothing,
+    once: true,
+  },
   // time (STREAMING_TIMEOUT is 2)
   {
     name: "no first byte",

@@ -57,6 +57,14 @@ export class Upstream {
     return new Upstream(server, "https").listen();
   }
 
+  /** Says the same to whoever comes, whatever he says, and calls itself https. */
+  static blunt(words: string): Promise<Upstream> {
+    const server = net.createServer((socket) => {
+      socket.on("error", () => undefined).once("data", () => socket.end(words));
+    });
+    return new Upstream(server, "https").listen();
+  }
+
   get url(): string {
     return `${this.scheme}://localhost:${this.port}`;
   }
