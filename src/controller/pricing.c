@@ -46,8 +46,8 @@ static int by_model(const void *a, const void *b)
 // Abilities lie by group; here a model stands once, with its groups.
 static void put_models(struct http *x, struct json *j, const struct snapshot *s)
 {
-    const struct candidates **seen = NEW_ARRAY(x->arena, const struct candidates *,
-                                               (size_t)s->ability_count + 1);
+    const struct candidates **seen =
+        NEW_ARRAY(x->arena, const struct candidates *, (size_t)s->ability_count + 1);
     size_t n = 0;
     int64_t ratio = 0;
     for (int i = 0; i < s->ability_count; i++)

@@ -56,8 +56,7 @@ struct doc {
 
 static const struct doc docs[] = {
 #define MEMBERS(name_, members_)
-#define DOC(handler_, query_, body_, data_, summary_)                                              \
-    {handler_, query_, body_, data_, summary_},
+#define DOC(handler_, query_, body_, data_, summary_) {handler_, query_, body_, data_, summary_},
 #include "router/openapi.def"
 };
 

@@ -11,11 +11,13 @@
 #include "controller/channel.h"
 #include "controller/log.h"
 #include "controller/option.h"
+#include "controller/pricing.h"
 #include "controller/process.h"
 #include "controller/setup.h"
 #include "controller/status.h"
 #include "controller/token.h"
 #include "controller/user.h"
+#include "router/openapi.h"
 
 #define WHO_PUBLIC ROLE_GUEST
 #define WHO_USER ROLE_COMMON
@@ -128,7 +130,7 @@ void router_match(struct str method, struct str path, struct route_match *out)
     *out = (struct route_match){0};
     path = without_slash(path);
     for (size_t i = find_fixed(path); i < fixed_count && str_is(path, fixed[i]->path); i++) {
-        out->known_path = true;
+        out->other = fixed[i];
         if (has_method(fixed[i], method)) {
             out->route = fixed[i];
             return;
@@ -137,7 +139,7 @@ void router_match(struct str method, struct str path, struct route_match *out)
     for (size_t i = 0; i < named_count; i++) {
         if (!fits(path, named[i]->path, out))
             continue;
-        out->known_path = true;
+        out->other = named[i];
         if (has_method(named[i], method)) {
             out->route = named[i];
             return;

@@ -77,10 +77,8 @@ static void forgets_nobody_for_strangers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(a_name_has_so_many_guesses),
-        T(success_does_not_count),
-        T(an_address_has_a_hundred),
-        T(ipv6_clients_are_known_by_their_network),
+        T(a_name_has_so_many_guesses),   T(success_does_not_count),
+        T(an_address_has_a_hundred),     T(ipv6_clients_are_known_by_their_network),
         T(forgets_nobody_for_strangers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
