@@ -86,18 +86,18 @@ WEB_SOURCES = $(shell find web/src web/public web/index.html web/vite.config.ts 
 web: build/web.assets
 
 web/node_modules/.installed: web/package.json web/bun.lock
-	@cd web && ../$(BUN) install --frozen-lockfile --silent
+	@cd web && ../$(BUN) install --frozen-lockfile --silent --ignore-scripts
 	@touch $@
 
 build/web.assets: web/node_modules/.installed $(WEB_SOURCES) tools/gen/assets.ts
 	@mkdir -p build
-	@cd web && node_modules/.bin/vite build --logLevel warn >../build/web.log 2>&1 || { cat ../build/web.log; exit 1; }
+	@cd web && ../$(BUN) --bun node_modules/.bin/vite build --logLevel warn >../build/web.log 2>&1 || { cat ../build/web.log; exit 1; }
 	@$(BUN) tools/gen/assets.ts $@.new web/dist && mv $@.new $@
 
 # Vite on port 5173, with everything that is not the console's from the program on BACKEND.
 BACKEND := http://127.0.0.1:3000
 web-dev: web/node_modules/.installed
-	@cd web && BACKEND=$(BACKEND) node_modules/.bin/vite
+	@cd web && BACKEND=$(BACKEND) ../$(BUN) --bun node_modules/.bin/vite
 
 # web/src/models/api.ts from what the program says about itself.
 web-types:

@@ -163,7 +163,7 @@ static bool required(const struct field *f, enum view view)
 {
     if (view == AS_PATCH)
         return f->flags & KEY;
-    return view == AS_ANSWER || f->flags & REQUIRED;
+    return view == AS_ANSWER ? !(f->flags & ADMIN) : f->flags & REQUIRED;
 }
 
 static const char *members_of(const char *name)
@@ -174,28 +174,33 @@ static const char *members_of(const char *name)
     return "";
 }
 
-static void put_required(struct json *j, const struct field *fields, enum view view)
+static void put_required(struct json *j, const struct field *fields, enum view view,
+                         const char *members)
 {
+    struct str rest = str_of(members), member, name;
     json_arr(j, "required");
     for (const struct field *f = fields; f->name; f++)
         if (shown(f, view) && required(f, view))
             json_str(j, NULL, f->name);
+    while (str_next(&rest, ' ', &member))
+        if (str_next(&member, ':', &name))
+            json_strn(j, NULL, name);
     json_end(j);
 }
 
 static void put_record(struct http *x, struct json *j, const char *name, const char *suffix,
                        const struct field *fields, enum view view)
 {
+    const char *members = view == AS_ANSWER ? members_of(name) : "";
     json_obj(j, arena_printf(x->arena, "%s%s", name, suffix));
     json_str(j, "type", "object");
     json_obj(j, "properties");
     for (const struct field *f = fields; f->name; f++)
         if (shown(f, view))
             put_field(j, f);
-    if (view == AS_ANSWER)
-        put_members(x, j, members_of(name));
+    put_members(x, j, members);
     json_end(j);
-    put_required(j, fields, view);
+    put_required(j, fields, view, members);
     json_end(j);
 }
 
