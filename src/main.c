@@ -14,6 +14,7 @@
 #include "common/crypto.h"
 #include "common/db/db.h"
 #include "common/http/server.h"
+#include "common/http/tls.h"
 #include "common/lane.h"
 #include "common/log.h"
 #include "model/tables.h"
@@ -67,6 +68,7 @@ struct node_loop {
 static struct {
     struct boot boot;
     struct db_pool *pool;
+    struct tls_context *tls; // NULL: plain
     struct node_loop *loops;
     _Atomic int open; // loops that still have connections or run
 } node;
@@ -122,6 +124,7 @@ static struct http_limits server_limits(void)
     limits.header_ms = node.boot.header_timeout * 1000;
     limits.body_ms = node.boot.body_timeout * 1000;
     limits.connections = node.boot.max_connections / node.boot.workers + 1;
+    limits.tls = node.tls;
     return limits;
 }
 
@@ -205,6 +208,16 @@ static struct err *start_ledger(struct arena *a)
     return ledger_start(a, &o);
 }
 
+// Both files, or neither.
+static struct err *open_certificate(struct arena *a)
+{
+    const struct boot *b = &node.boot;
+    if (text_is_empty(b->tls_cert) && text_is_empty(b->tls_key))
+        return NULL;
+    return of_variable(a, "TLS_CERT_FILE, TLS_KEY_FILE",
+                       tls_server_context(a, b->tls_cert, b->tls_key, &node.tls));
+}
+
 static struct err *prepare(struct arena *a)
 {
     TRY(boot_load(a, &node.boot));
@@ -213,6 +226,7 @@ static struct err *prepare(struct arena *a)
     crypto_setup(str_of(node.boot.crypto_secret));
     session_setup(str_of(node.boot.session_secret));
     TRY(trust_proxies(a));
+    TRY(open_certificate(a));
     return open_database(a);
 }
 
@@ -276,6 +290,7 @@ static void stop(void)
     ledger_stop();
     snapshot_stop();
     db_pool_close(node.pool);
+    tls_context_free(node.tls);
     free(node.loops);
 }
 

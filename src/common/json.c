@@ -172,26 +172,21 @@ void json_val(struct json *j, const char *key, yyjson_val *v)
     json_raw(j, key, v ? json_text_of(a, v) : STR("null"));
 }
 
-// Depth from the text, so that no deep value is ever walked: strings are skipped, brackets counted.
-static bool too_deep(struct str s)
+// The values of a document lie in one array in the order of the text; a container knows where its
+// next sibling is. So depth is a matter of which ends have not been passed, and nothing recurses.
+static bool too_deep(yyjson_doc *doc)
 {
+    const yyjson_val *ends[JSON_DEPTH_MAX];
     int depth = 0;
-    bool quoted = false;
-    for (size_t i = 0; i < s.n; i++) {
-        char c = s.p[i];
-        if (quoted) {
-            if (c == '\\')
-                i++;
-            else if (c == '"')
-                quoted = false;
-        } else if (c == '"') {
-            quoted = true;
-        } else if (c == '{' || c == '[') {
-            if (++depth > JSON_DEPTH_MAX)
-                return true;
-        } else if (c == '}' || c == ']') {
+    yyjson_val *v = yyjson_doc_get_root(doc), *end = v + yyjson_doc_get_val_count(doc);
+    for (; v < end; v++) {
+        while (depth && v >= ends[depth - 1])
             depth--;
-        }
+        if (!unsafe_yyjson_is_ctn(v))
+            continue;
+        if (depth == JSON_DEPTH_MAX)
+            return true;
+        ends[depth++] = unsafe_yyjson_get_next(v);
     }
     return false;
 }
@@ -200,14 +195,14 @@ static struct err *read_with(struct arena *a, struct str s, yyjson_read_flag fla
                              yyjson_val **root, const char **pool)
 {
     *root = NULL;
-    if (too_deep(s))
-        return err_new(a, &err_json_too_deep, "%d", JSON_DEPTH_MAX);
     yyjson_alc alc = alc_of(a);
     yyjson_read_err why = {0};
     yyjson_doc *doc = yyjson_read_opts((char *)s.p, s.n, flags, &alc, &why);
     if (!doc)
         return err_new(a, &err_json_invalid, "%s at byte %zu", why.msg ? why.msg : "empty",
                        why.pos);
+    if (too_deep(doc))
+        return err_new(a, &err_json_too_deep, "%d", JSON_DEPTH_MAX);
     *root = yyjson_doc_get_root(doc);
     *pool = doc->str_pool;
     return NULL;

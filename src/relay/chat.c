@@ -33,7 +33,7 @@ struct err *chat_json(struct chat_reader *r, struct str text, yyjson_val **out)
 {
     if (!json_read(r->scratch, text, out))
         return NULL;
-    int n = text.n < 200 ? (int)text.n : 200;
+    int n = text.n < 80 ? (int)text.n : 80;
     return err_new(r->arena, &err_upstream_failed, "malformed payload: %.*s", n, text.p);
 }
 
@@ -138,7 +138,8 @@ struct err *chat_signature(struct chat_reader *r, struct chat_choice *c, struct 
     struct chat_event ev = of(c, CHAT_SIGNATURE);
     ev.text = text;
     ev.redacted = redacted;
-    return chat_emit(r, ev);
+    TRY(chat_emit(r, ev));
+    return redacted ? chat_close(r, c) : NULL; // it came complete
 }
 
 // Some providers give their calls no id (Gemini's OpenAI endpoint); results need one to refer to.
@@ -177,6 +178,8 @@ struct err *chat_arguments(struct chat_reader *r, struct chat_choice *c, struct 
 
 struct err *chat_raw(struct chat_reader *r, struct chat_choice *c, struct str json)
 {
+    if (c->stopped)
+        return NULL;
     TRY(open_block(r, c, PART_RAW));
     struct chat_event ev = of(c, CHAT_BLOCK);
     ev.text = json;

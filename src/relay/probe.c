@@ -8,12 +8,13 @@
 
 #include "common/arena.h"
 #include "common/clock.h"
+#include "common/http/fetch.h"
 #include "common/json_edit.h"
 #include "relay/channel/provider.h"
-#include "relay/transfer.h"
 #include "service/health.h"
 
 enum { PROBE_OUTPUT = 16, MAPPING_MOST = 16, MESSAGE_MOST = 500, MODELS_MOST = 1 << 18 };
+enum { HEADERS_MOST = 64, PROBE_MS = 60000, ANSWER_MOST = 8 << 20 };
 
 // One call and what came of it.
 struct probing {
@@ -21,7 +22,7 @@ struct probing {
     const struct channel *channel;
     struct attempt attempt;
     struct chat_target target;
-    struct transfer transfer;
+    struct fetch_answer answer;
     bool said;               // the answer held text, thinking or a call
     struct chat_error error; // the provider's words, if it refused
 };
@@ -169,6 +170,19 @@ static struct err *write_body(struct probing *p, struct str *out)
     return override(p, str_of(arena_str(p->arena, buf_view(&body))), out);
 }
 
+// The attempt's lines as fetch wants them.
+static size_t split_headers(struct str lines, struct http_header *to)
+{
+    size_t n = 0;
+    struct str line, name;
+    while (n < HEADERS_MOST && str_next(&lines, '\n', &line)) {
+        struct str value = str_trim(line);
+        if (str_next(&value, ':', &name))
+            to[n++] = (struct http_header){name, str_trim(value)};
+    }
+    return n;
+}
+
 static struct err *call(struct probing *p, struct str body)
 {
     struct attempt *t = &p->attempt;
@@ -178,13 +192,17 @@ static struct err *call(struct probing *p, struct str body)
     TRY(add_headers(p));
     if (body.p)
         TRY(attempt_header(t, "Content-Type", STR("application/json")));
-    p->transfer = (struct transfer){
+    struct http_header headers[HEADERS_MOST];
+    struct fetch request = {
         .url = t->url,
-        .headers = buf_view(&t->headers),
+        .headers = headers,
+        .header_count = split_headers(buf_view(&t->headers), headers),
         .body = body,
         .proxy = p->channel->proxy,
+        .timeout_ms = PROBE_MS,
+        .max_bytes = ANSWER_MOST,
     };
-    return transfer_run(p->arena, &p->transfer);
+    return fetch(p->arena, &request, &p->answer);
 }
 
 // --- what came back -----------------------------------------------------------------------
@@ -206,12 +224,12 @@ static const char *without_key(struct arena *a, struct str text, const char *key
 // The provider's own words for its refusal, or the beginning of whatever it sent.
 static const char *refusal(struct probing *p)
 {
-    struct str body = p->transfer.answer, text = body;
+    struct str body = p->answer.body, text = body;
     yyjson_val *root;
     if (!json_read(p->arena, body, &root) &&
         p->attempt.provider->dialect->read_error(root, &p->error) && p->error.message.p)
         text = p->error.message;
-    return arena_printf(p->arena, "HTTP %d: %s", p->transfer.status,
+    return arena_printf(p->arena, "HTTP %d: %s", p->answer.status,
                         without_key(p->arena, text, p->attempt.key));
 }
 
@@ -231,7 +249,7 @@ static struct err *read_frames(struct probing *p, struct chat_reader *reader)
     const struct framing *framing = p->attempt.provider->framing;
     struct cutter cutter = {0};
     struct frame frame;
-    while (framing->next(&cutter, p->transfer.answer, true, p->arena, &frame))
+    while (framing->next(&cutter, p->answer.body, true, p->arena, &frame))
         TRY(chat_read_frame(reader, &frame));
     return chat_read_end(reader);
 }
@@ -248,7 +266,7 @@ static const char *read_answer(struct probing *p)
         .target = &p->target,
     };
     struct err *e =
-        p->target.stream ? read_frames(p, &reader) : chat_read_whole(&reader, p->transfer.answer);
+        p->target.stream ? read_frames(p, &reader) : chat_read_whole(&reader, p->answer.body);
     if (p->error.message.p)
         return without_key(p->arena, p->error.message, p->attempt.key);
     if (e || !p->said)
@@ -270,9 +288,8 @@ struct err *probe_channel(struct arena *a, const struct channel *c, const char *
     int64_t from = clock_steady_ms();
     struct err *e = call(p, body);
     out->ms = clock_steady_ms() - from;
-    out->status = p->transfer.status;
-    if (e && e->kind != &err_upstream_unreachable && e->kind != &err_upstream_timeout &&
-        e->kind != &err_upstream_failed)
+    out->status = p->answer.status;
+    if (e && e->kind->status < 500)
         return e;
     if (e)
         out->message = without_key(a, str_of(e->detail), p->attempt.key);
@@ -288,7 +305,7 @@ struct err *probe_channel(struct arena *a, const struct channel *c, const char *
 
 static struct err *refused(struct probing *p)
 {
-    int status = p->transfer.status;
+    int status = p->answer.status;
     const struct err_kind *kind =
         status == 401 || status == 403 ? &err_upstream_credentials : &err_upstream_failed;
     return err_new(p->arena, kind, "%s", refusal(p));
@@ -324,9 +341,9 @@ struct err *probe_models(struct arena *a, const struct channel *c, const char **
     yyjson_val *root;
     TRY(begin(p, a, c, MODE_MODELS, ""));
     TRY(call(p, (struct str){0}));
-    if (p->transfer.status != 200)
+    if (p->answer.status != 200)
         return refused(p);
-    if (json_read(a, p->transfer.answer, &root))
+    if (json_read(a, p->answer.body, &root))
         return err_new(a, &err_upstream_failed, "the list of models is not JSON");
     list_models(root, &out);
     *models = arena_str(a, buf_view(&out));

@@ -342,20 +342,45 @@ void relay_go(struct relay *r, enum relay_step step)
 
 // --- the one way out ----------------------------------------------------------------------------
 
+// What a route counts into, fetched once per loop.
+struct tally {
+    const struct relay_route *route;
+    struct metric_cell *fine, *duration, *first_byte;
+};
+enum { ROUTES_MOST = 64 };
+
+static const struct tally *tally_of(const struct relay_route *route, const char *mode)
+{
+    static _Thread_local struct tally tallies[ROUTES_MOST];
+    int i = 0;
+    while (i < ROUTES_MOST - 1 && tallies[i].route && tallies[i].route != route)
+        i++;
+    struct tally *t = &tallies[i];
+    const char *dialect = route->speaks->name;
+    if (t->route != route)
+        *t = (struct tally){route, metric_cell(METRIC_REQUESTS, dialect, mode, "200", NULL),
+                            metric_cell(METRIC_DURATION, dialect, mode, NULL),
+                            metric_cell(METRIC_FIRST_BYTE, dialect, mode, NULL)};
+    return t;
+}
+
 static void count_answer(const struct relay *r, int status)
 {
     static const char *const modes[MODE_COUNT] = {
         "chat",   "completion",    "embedding",  "rerank",    "image", "image_edit",
         "speech", "transcription", "moderation", "responses", "models"};
+    const char *mode = modes[r->route->mode];
+    const struct tally *t = tally_of(r->route, mode);
+    struct metric_cell *cell = t->fine;
     char text[8];
-    const char *dialect = r->route->speaks->name, *mode = modes[r->route->mode];
-    snprintf(text, sizeof(text), "%d", status);
-    metric_add(metric_cell(METRIC_REQUESTS, dialect, mode, text, NULL), 1);
-    metric_observe_ms(metric_cell(METRIC_DURATION, dialect, mode, NULL),
-                      clock_steady_ms() - r->x->began_ms);
+    if (status != 200) {
+        snprintf(text, sizeof(text), "%d", status);
+        cell = metric_cell(METRIC_REQUESTS, r->route->speaks->name, mode, text, NULL);
+    }
+    metric_add(cell, 1);
+    metric_observe_ms(t->duration, clock_steady_ms() - r->x->began_ms);
     if (r->first_ms)
-        metric_observe_ms(metric_cell(METRIC_FIRST_BYTE, dialect, mode, NULL),
-                          r->first_ms - r->x->began_ms);
+        metric_observe_ms(t->first_byte, r->first_ms - r->x->began_ms);
 }
 
 static void release(struct relay *r)

@@ -181,13 +181,14 @@ static void on_reject(struct exchange *x, const struct err *e)
 {
     struct route_match match;
     router_match(x->method, x->path, &match);
-    refuse(x, match.route, e);
+    refuse(x, match.route ? match.route : match.other, e);
 }
 
-static void refuse_unknown(struct exchange *x, bool known_path)
+// Another method of the path tells its dialect.
+static void refuse_unknown(struct exchange *x, const struct route *other)
 {
-    const struct err_kind *kind = known_path ? &err_method_not_allowed : &err_route_not_found;
-    refuse(x, NULL, err_new(x->arena, kind, "%.*s", STR_ARGS(x->path)));
+    const struct err_kind *kind = other ? &err_method_not_allowed : &err_route_not_found;
+    refuse(x, other, err_new(x->arena, kind, "%.*s", STR_ARGS(x->path)));
 }
 
 // --- requests -------------------------------------------------------------------------------
@@ -203,7 +204,7 @@ static void on_request(struct exchange *x)
     }
     router_match(x->method, x->path, &match);
     if (!match.route) {
-        refuse_unknown(x, match.known_path);
+        refuse_unknown(x, match.other);
         return;
     }
     struct request *r = request_new(x, match.route);

@@ -128,7 +128,7 @@ void router_match(struct str method, struct str path, struct route_match *out)
     *out = (struct route_match){0};
     path = without_slash(path);
     for (size_t i = find_fixed(path); i < fixed_count && str_is(path, fixed[i]->path); i++) {
-        out->known_path = true;
+        out->other = fixed[i];
         if (has_method(fixed[i], method)) {
             out->route = fixed[i];
             return;
@@ -137,7 +137,7 @@ void router_match(struct str method, struct str path, struct route_match *out)
     for (size_t i = 0; i < named_count; i++) {
         if (!fits(path, named[i]->path, out))
             continue;
-        out->known_path = true;
+        out->other = named[i];
         if (has_method(named[i], method)) {
             out->route = named[i];
             return;

@@ -18,7 +18,7 @@ struct route {
 
 struct route_match {
     const struct route *route; // NULL: none
-    bool known_path;           // ... though another method has one
+    const struct route *other; // ... though this one has the path, with another method
     struct http_param params[HTTP_PARAMS];
     size_t param_count;
 };

@@ -12,11 +12,18 @@
 #include "model/token.h"
 #include "service/change.h"
 
-enum { SHARDS = 64, BUCKETS = 256, UNKNOWN_MS = 5000, ENTRIES_MOST = 4096 }; // entries per shard
+enum {
+    SHARDS = 64,
+    BUCKETS = 256,
+    ENTRIES_MOST = 4096, // of a shard
+    UNKNOWN_MOST = 256,  // of those: whoever tries keys at random fills no memory, evicts nobody
+    UNKNOWN_MS = 5000,
+};
 
 static struct shard {
     pthread_mutex_t lock;
-    int count;
+    int count, unknown; // unknown: so many of count
+    int hand;           // the bucket that goes next
     struct caller *buckets[BUCKETS];
 } shards[SHARDS];
 
@@ -36,7 +43,10 @@ static void caller_free(struct caller *c)
 {
     account_release(c->user_account);
     account_release(c->token_account);
-    arena_free(c->arena);
+    if (c->unknown)
+        free(c);
+    else
+        arena_free(c->arena);
 }
 
 // With the shard's lock held.
@@ -46,6 +56,7 @@ static void unlist(struct shard *s, struct caller **at)
     *at = c->next;
     c->listed = false;
     s->count--;
+    s->unknown -= c->unknown;
     if (!c->refs)
         caller_free(c);
 }
@@ -117,12 +128,24 @@ static void fill(struct caller *c, const struct token *t, const struct user *u)
     c->token_account = c->limited ? account_hold(ACCOUNT_TOKEN, t->id) : NULL;
 }
 
-// At the cap a whole bucket goes: cheap, rare, and nobody loses more than a query.
-static void make_room(struct shard *s, struct caller **bucket)
+static void drop_unknown(struct shard *s)
 {
-    for (int i = 0; s->count >= ENTRIES_MOST && i < BUCKETS; i++)
-        while (s->buckets[i] && &s->buckets[i] != bucket)
-            unlist(s, &s->buckets[i]);
+    for (int i = 0; i < BUCKETS; i++)
+        for (struct caller **at = &s->buckets[i]; *at;)
+            if ((*at)->unknown)
+                unlist(s, at);
+            else
+                at = &(*at)->next;
+}
+
+// At the cap whole buckets go, in turn: cheap, rare, and nobody loses more than a query.
+static void make_room(struct shard *s, const struct caller *c)
+{
+    if (c->unknown && s->unknown >= UNKNOWN_MOST)
+        drop_unknown(s);
+    for (; s->count >= ENTRIES_MOST; s->hand = (s->hand + 1) % BUCKETS)
+        while (s->buckets[s->hand])
+            unlist(s, &s->buckets[s->hand]);
 }
 
 static void list(struct caller *c, int64_t began)
@@ -138,13 +161,32 @@ static void list(struct caller *c, int64_t began)
     }
     c->refs = 1;
     if (atomic_load(&generation) == began) {
-        make_room(s, bucket);
+        make_room(s, c);
         c->next = *bucket;
         *bucket = c;
         c->listed = true;
         s->count++;
+        s->unknown += c->unknown;
     }
     pthread_mutex_unlock(&s->lock);
+}
+
+// Without an arena: there may be many.
+static struct caller *unknown_new(void)
+{
+    struct caller *c = mem_new(sizeof(*c));
+    c->unknown = true;
+    c->forget_ms = clock_steady_ms() + UNKNOWN_MS;
+    return c;
+}
+
+static struct caller *known_new(const struct token *t, const struct user *u)
+{
+    struct arena *own = arena_new();
+    struct caller *c = NEW(own, struct caller);
+    c->arena = own;
+    fill(c, t, u);
+    return c;
 }
 
 struct err *directory_load(struct db *db, struct arena *a, const unsigned char digest[SHA256_SIZE],
@@ -158,14 +200,8 @@ struct err *directory_load(struct db *db, struct arena *a, const unsigned char d
         e = user_by_id(db, a, token.user_id, &user);
     if (e && e->kind != &err_not_found)
         return e;
-    struct arena *own = arena_new();
-    struct caller *c = NEW(own, struct caller);
-    c->arena = own;
+    struct caller *c = e ? unknown_new() : known_new(&token, &user);
     memcpy(c->digest, digest, SHA256_SIZE);
-    c->unknown = e != NULL;
-    c->forget_ms = clock_steady_ms() + UNKNOWN_MS;
-    if (!e)
-        fill(c, &token, &user);
     list(c, began);
     *out = c;
     return NULL;

@@ -13,6 +13,7 @@
 #include "model/log.h"
 #include "service/bookkeeper.h"
 #include "service/journal.h"
+#include "service/metrics.h"
 #include "service/move.h"
 
 enum {
@@ -34,9 +35,11 @@ static struct {
     struct bookkeeper books;
     pthread_t thread;
     _Atomic bool stopping;
-    _Atomic int top_ups;      // under way
-    pthread_mutex_t shown;    // of:
-    struct journal_at booked; // books.at, for others to look at
+    _Atomic int64_t settled, booked_records; // since start
+    _Atomic int64_t even_ms;                 // when the two were last the same
+    _Atomic int top_ups;                     // under way
+    pthread_mutex_t shown;                   // of:
+    struct journal_at booked;                // books.at, for others to look at
     struct shard {
         pthread_mutex_t lock;
         struct account *first;
@@ -275,6 +278,7 @@ struct err *ledger_admits(struct arena *a)
 
 void ledger_settle(const struct log_row *row, int64_t token_quota)
 {
+    atomic_fetch_add(&ledger.settled, 1);
     journal_append(ledger.journal, row, token_quota);
 }
 
@@ -293,6 +297,7 @@ static struct err *book_all(struct arena *a)
     for (int count = 1; count;) {
         arena_reset(a);
         TRY(bookkeeper_batch(&ledger.books, a, &count));
+        atomic_fetch_add(&ledger.booked_records, count);
         show_position();
     }
     return NULL;
@@ -363,6 +368,8 @@ static void *keep_books(void *unused)
     int64_t swept = clock_steady_ms();
     while (!atomic_load(&ledger.stopping)) {
         struct err *e = book_all(a);
+        if (!e)
+            atomic_store(&ledger.even_ms, clock_steady_ms());
         if (e && !complained)
             log_warn("bookkeeper: %s: %s; the journal keeps the records", e->kind->code, e->detail);
         if (!e && complained)
@@ -432,6 +439,39 @@ static void close_books(void)
     ledger.o.node = NULL;
 }
 
+// --- for the metrics ------------------------------------------------------------------
+
+static int64_t pending_records(void)
+{
+    int64_t booked = atomic_load(&ledger.booked_records); // first: it must not overtake the other
+    return atomic_load(&ledger.settled) - booked;
+}
+
+static int64_t pending_bytes(void)
+{
+    return journal_unbooked(ledger.journal);
+}
+
+static int64_t pending_ms(void)
+{
+    return pending_records() ? clock_steady_ms() - atomic_load(&ledger.even_ms) : 0;
+}
+
+static int64_t leased(void)
+{
+    struct ledger_state state;
+    ledger_state(&state);
+    return state.leased;
+}
+
+static void show_metrics(void)
+{
+    metric_read_with(METRIC_JOURNAL_RECORDS, pending_records);
+    metric_read_with(METRIC_JOURNAL_BYTES, pending_bytes);
+    metric_read_with(METRIC_JOURNAL_LAG, pending_ms);
+    metric_read_with(METRIC_LEASED, leased);
+}
+
 struct err *ledger_start(struct arena *a, const struct ledger_options *o)
 {
     ledger.o = *o;
@@ -444,6 +484,9 @@ struct err *ledger_start(struct arena *a, const struct ledger_options *o)
         close_books();
         return e;
     }
+    atomic_store(&ledger.settled, 0);
+    atomic_store(&ledger.booked_records, 0);
+    show_metrics();
     if (pthread_create(&ledger.thread, NULL, keep_books, NULL))
         abort();
     return NULL;

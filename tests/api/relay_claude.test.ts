@@ -279,11 +279,11 @@ describe("translation to OpenAI", () => {
   test("uses the field that reasoning models want, and drops what they refuse", async () => {
     await claude.messages.create({
       model: "gpt-5",
-      max_tokens: 500,
+      max_tokens: 2000,
       thinking: { type: "enabled", budget_tokens: 1024 },
       messages: [user({})],
     } as Params);
-    expect(gw.lastSeen.body).toMatchObject({ max_completion_tokens: 500 });
+    expect(gw.lastSeen.body).toMatchObject({ max_completion_tokens: 2000 });
     expect(gw.lastSeen.body).not.toHaveProperty("max_tokens");
   });
 

@@ -9,7 +9,9 @@
 
 #include "common/arena.h"
 #include "common/hash.h"
+#include "common/http/dial.h"
 #include "common/http/link.h"
+#include "common/http/reply.h"
 
 const struct call_limits call_default_limits = {
     .connect_ms = 10000,
@@ -241,7 +243,7 @@ static void write_head(const struct call *c, const char *authority, struct buf *
     buf_puts(b, " HTTP/1.1\r\nHost: ");
     buf_puts(b, authority);
     buf_puts(b, c->accepts ? "\r\n" : "\r\nAccept-Encoding: identity\r\n");
-    if (length || (strcmp(c->method, "GET") && strcmp(c->method, "HEAD"))) {
+    if (length || (strcmp(c->method, "GET") != 0 && strcmp(c->method, "HEAD") != 0)) {
         buf_puts(b, "Content-Length: ");
         buf_int(b, (int64_t)length);
         buf_puts(b, "\r\n");
@@ -266,7 +268,7 @@ void link_serve(struct client_conn *conn, struct call *c)
 static struct err *check(struct call *c)
 {
     const char *bad = NULL;
-    if (strcmp(c->url.scheme, "http") && strcmp(c->url.scheme, "https"))
+    if (strcmp(c->url.scheme, "http") != 0 && !is_secure(c))
         bad = "this scheme is";
     else if (text_is_empty(c->url.host) || has_control(c->url.host) || c->url.port <= 0)
         bad = "this host or port is";

@@ -1,11 +1,13 @@
 // Dialling: names, addresses, proxies, TLS; in the end link_serve or a failure.
 
+#include "common/http/dial.h"
+
 #include <arpa/inet.h>
 #include <stdlib.h>
 
 #include "common/arena.h"
 #include "common/http/egress.h"
-#include "common/http/link.h"
+#include "common/http/proxy.h"
 
 enum {
     SLICE_LEAST_MS = 300, // for one address, however many there are

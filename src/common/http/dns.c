@@ -95,21 +95,24 @@ static void name_free(struct dns_name *n)
     free(n);
 }
 
-// Removes names nobody waits for: the outdated ones or, if `all`, every one.
-static void sweep(struct dns *d, bool all)
+static void sweep_bucket(struct dns_name **at, int64_t before)
 {
-    int64_t now = d->loop->now_ms;
-    for (int i = 0; i < BUCKETS; i++) {
-        for (struct dns_name **at = &d->buckets[i], *n; (n = *at);) {
-            bool old = all || now - n->at_ms > DNS_STALE_MS;
-            if (n->asking || !old) {
-                at = &n->next;
-                continue;
-            }
-            *at = n->next;
-            name_free(n);
+    while (*at) {
+        struct dns_name *n = *at;
+        if (n->asking || n->at_ms >= before) {
+            at = &n->next;
+            continue;
         }
+        *at = n->next;
+        name_free(n);
     }
+}
+
+// Removes names that nobody waits for and whose last look-up is older than that.
+static void sweep(struct dns *d, int64_t before)
+{
+    for (int i = 0; i < BUCKETS; i++)
+        sweep_bucket(&d->buckets[i], before);
 }
 
 static struct dns_name *name_of(struct dns *d, const char *host)
@@ -119,9 +122,9 @@ static struct dns_name *name_of(struct dns *d, const char *host)
         if (!strcmp(n->host, host))
             return n;
     if (d->names >= DNS_NAMES_MAX) {
-        sweep(d, false);
+        sweep(d, d->loop->now_ms - DNS_STALE_MS);
         if (d->names >= DNS_NAMES_MAX)
-            sweep(d, true);
+            sweep(d, INT64_MAX);
     }
     size_t length = strlen(host);
     struct dns_name *n = mem_new(sizeof(*n) + length + 1);
@@ -175,7 +178,7 @@ static void on_looked_up(uv_getaddrinfo_t *request, int status, struct addrinfo 
     n->asking = false;
     d->running--;
     if (d->closing && !d->running) {
-        sweep(d, true);
+        sweep(d, INT64_MAX);
         d->on_closed(d->arg);
         free(d);
     }
@@ -266,7 +269,7 @@ void dns_close(struct dns *d, void (*on_closed)(void *), void *arg)
     d->closing = true;
     d->on_closed = on_closed;
     d->arg = arg;
-    sweep(d, true);
+    sweep(d, INT64_MAX);
     if (d->running)
         return;
     on_closed(arg);

@@ -18,8 +18,8 @@ enum verdict {
 struct range {
     unsigned char prefix[16];
     unsigned char bits;
-    enum verdict verdict;
-    unsigned char at; // EMBEDDED: offset of the IPv4 address
+    unsigned char verdict; // enum verdict
+    unsigned char at;      // EMBEDDED: offset of the IPv4 address
 };
 
 // IANA special-purpose registry; the first match counts, and what is in no range is public.

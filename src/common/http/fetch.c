@@ -45,7 +45,7 @@ static curl_socket_t on_socket(void *self, curlsocktype purpose, struct curl_soc
     return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
 }
 
-static size_t on_header(char *bytes, size_t one, size_t n, void *self)
+static size_t on_header(const char *bytes, size_t one, size_t n, void *self)
 {
     struct hop *h = self;
     struct str line = str_trim((struct str){bytes, one * n});
@@ -64,7 +64,7 @@ static size_t on_header(char *bytes, size_t one, size_t n, void *self)
     return n;
 }
 
-static size_t on_body(char *bytes, size_t one, size_t n, void *self)
+static size_t on_body(const char *bytes, size_t one, size_t n, void *self)
 {
     struct hop *h = self;
     buf_add(&h->body, bytes, one * n);

@@ -1,12 +1,16 @@
 // The life of one connection: found, connected, secured, used, kept, closed.
 
+#include "common/http/link.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/arena.h"
-#include "common/http/link.h"
+#include "common/http/dial.h"
+#include "common/http/proxy.h"
+#include "common/http/reply.h"
 
 enum {
     QUEUE_STEP = 256 * 1024, // plain bytes queued at once, so that a stalled upstream is noticed
@@ -305,7 +309,7 @@ void link_write(struct client_conn *conn, struct str bytes)
 {
     if (conn->write_failed)
         return;
-    uv_buf_t one = uv_buf_init((char *)(uintptr_t)bytes.p, (unsigned)bytes.n);
+    uv_buf_t one = uv_buf_init((char *)bytes.p, (unsigned)bytes.n);
     int rc = conn->writes ? UV_EAGAIN : uv_try_write(stream_of(conn), &one, 1);
     if (rc < 0 && rc != UV_EAGAIN) {
         on_write_failed(conn);
@@ -331,7 +335,7 @@ static unsigned pending(const struct client_conn *conn, size_t most, uv_buf_t *t
         if (part.n > most - *total)
             part.n = most - *total;
         if (part.n)
-            to[count++] = uv_buf_init((char *)(uintptr_t)part.p, (unsigned)part.n);
+            to[count++] = uv_buf_init((char *)part.p, (unsigned)part.n);
         *total += part.n;
         if (i >= c->pieces)
             break;

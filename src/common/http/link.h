@@ -155,26 +155,3 @@ void link_read_stop(struct client_conn *conn);
 void link_read_again(struct client_conn *conn);
 // The kept connection was dead before a byte of the answer came: the call goes out on a fresh one.
 bool link_retry(struct client_conn *conn); // false if it may not
-
-// --- dial.c -------------------------------------------------------------------------
-
-void conn_dial(struct client *client, struct upstream *u, struct call *c);
-void link_up(struct client_conn *conn); // the proxy is through: TLS or the request
-void dial_handshake(struct client_conn *conn, struct str bytes); // more of it arrived
-bool dial_skip(struct client_conn *conn); // this address took its time; false: no time is left
-void dial_free(struct dial *d);
-
-// --- reply.c -----------------------------------------------------------------------
-
-void reply_begin(struct client_conn *conn);
-void reply_feed(struct client_conn *conn, struct str bytes);
-void reply_eof(struct client_conn *conn, bool clean, const char *why);
-void reply_resume(struct client_conn *conn); // what was kept, then the socket again
-void reply_drop(struct client_conn *conn);   // gives memory back
-void reply_heads_free(struct client *client);
-
-// --- proxy.c ------------------------------------------------------------------------
-
-bool proxy_read_url(struct call *c, struct url *out); // false: not a proxy we can use
-void proxy_begin(struct client_conn *conn);           // the TCP connection to the proxy is up
-void proxy_receive(struct client_conn *conn, struct str bytes);

@@ -1,11 +1,13 @@
 // Through a proxy: HTTP CONNECT, and SOCKS5 (RFC 1928) with or without a password (RFC 1929).
 
+#include "common/http/proxy.h"
+
 #include <arpa/inet.h>
 #include <string.h>
 
 #include "common/arena.h"
 #include "common/crypto.h"
-#include "common/http/link.h"
+#include "common/http/dial.h"
 
 bool proxy_read_url(struct call *c, struct url *out)
 {
@@ -106,8 +108,7 @@ static unsigned char *put_text(unsigned char *to, const char *text)
 {
     size_t n = strlen(text); // below 256: checked by proxy_read_url and url_parse
     *to++ = (unsigned char)n;
-    memcpy(to, text, n);
-    return to + n;
+    return mempcpy(to, text, n);
 }
 
 static void socks_log_in(struct client_conn *conn)
@@ -153,7 +154,6 @@ static const char *socks_failure(unsigned char code)
     return code && code < sizeof(texts) / sizeof(*texts) ? texts[code] : "unknown failure";
 }
 
-// Length of the reply that begins in the buffer; 0 if that is not known yet.
 static size_t socks_reply_length(const unsigned char *p, size_t n)
 {
     if (n < 5)
@@ -162,7 +162,7 @@ static size_t socks_reply_length(const unsigned char *p, size_t n)
     case SOCKS_V4: return 4 + 4 + 2;
     case SOCKS_V6: return 4 + 16 + 2;
     case SOCKS_NAME: return 4 + 1 + (size_t)p[4] + 2;
-    default: return 5; // refused below
+    default: return 0; // refused already
     }
 }
 
@@ -187,13 +187,32 @@ static void socks_on_login(struct client_conn *conn, const unsigned char *p)
         socks_ask(conn);
 }
 
-static void socks_on_reply(struct client_conn *conn, const unsigned char *p)
+// What a reply says against us, as soon as it can be seen: some proxies send no more than that.
+static const char *socks_refusal(const unsigned char *p, size_t n)
 {
-    bool known = p[3] == SOCKS_V4 || p[3] == SOCKS_V6 || p[3] == SOCKS_NAME;
-    if (p[0] != 5 || !known)
-        link_fail(conn, &err_upstream_unreachable, "proxy: not SOCKS5");
-    else
-        through(conn);
+    if (n >= 1 && p[0] != 5)
+        return "not SOCKS5";
+    if (n >= 2 && p[1] != 0)
+        return socks_failure(p[1]);
+    if (n >= 4 && p[3] != SOCKS_V4 && p[3] != SOCKS_V6 && p[3] != SOCKS_NAME)
+        return "unknown kind of address";
+    return NULL;
+}
+
+// Length of the message that the proxy owes us; 0 if that is not known yet.
+static size_t socks_wanted(const struct dial *d)
+{
+    const unsigned char *p = (const unsigned char *)d->proxy_in.p;
+    return d->proxy_step == SOCKS_REPLY ? socks_reply_length(p, d->proxy_in.n) : 2;
+}
+
+static void socks_on_message(struct client_conn *conn, const unsigned char *p)
+{
+    switch (conn->dial->proxy_step) {
+    case SOCKS_METHODS: socks_on_methods(conn, p); break;
+    case SOCKS_LOGIN: socks_on_login(conn, p); break;
+    default: through(conn);
+    }
 }
 
 // Every message is answered before the next one is sent, so nothing may follow it.
@@ -203,26 +222,18 @@ static void socks_receive(struct client_conn *conn, struct str bytes)
     struct buf *in = &d->proxy_in;
     buf_str(in, bytes);
     const unsigned char *p = (const unsigned char *)in->p;
-    unsigned char message[4 + 1 + 255 + 2];
-    if (d->proxy_step == SOCKS_REPLY && in->n >= 2 && p[0] == 5 && p[1] != 0) {
-        link_fail(conn, &err_upstream_unreachable, "proxy: %s", socks_failure(p[1]));
+    const char *refusal = d->proxy_step == SOCKS_REPLY ? socks_refusal(p, in->n) : NULL;
+    size_t wanted = socks_wanted(d);
+    if (refusal || in->overflow || (wanted && in->n > wanted)) {
+        link_fail(conn, &err_upstream_unreachable, "proxy: %s",
+                  refusal ? refusal : "bytes nobody asked for");
         return;
     }
-    size_t wanted = d->proxy_step == SOCKS_REPLY ? socks_reply_length(p, in->n) : 2;
-    if (!in->overflow && (wanted == 0 || in->n < wanted))
+    if (in->n != wanted)
         return;
-    if (in->n > wanted || in->overflow) {
-        link_fail(conn, &err_upstream_unreachable, "proxy: bytes nobody asked for");
-        return;
-    }
-    memcpy(message, p, wanted);
+    unsigned char message[2] = {p[0], p[1]}; // all that matters of any of them
     buf_clear(in);
-    if (d->proxy_step == SOCKS_METHODS)
-        socks_on_methods(conn, message);
-    else if (d->proxy_step == SOCKS_LOGIN)
-        socks_on_login(conn, message);
-    else
-        socks_on_reply(conn, message);
+    socks_on_message(conn, message);
 }
 
 // --- either -------------------------------------------------------------------------------

@@ -1,11 +1,12 @@
 // Reading an answer: llhttp's events become a call's callbacks.
 
+#include "common/http/reply.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/arena.h"
 #include "common/http/encoding.h"
-#include "common/http/link.h"
 
 enum {
     INTERIM_MAX = 8,

@@ -209,7 +209,8 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_n,
 // A key with a passphrase is refused; OpenSSL's own answer would be to ask at the terminal.
 static int on_passphrase(char *to, int n, int for_writing, void *unused)
 {
-    (void)to, (void)n, (void)for_writing, (void)unused;
+    (void)n, (void)for_writing, (void)unused;
+    to[0] = '\0';
     return 0;
 }
 

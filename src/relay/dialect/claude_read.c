@@ -4,12 +4,14 @@
 
 #include "common/arena.h"
 #include "relay/dialect/claude.h"
+#include "relay/dialect/fence.h"
 #include "relay/dialect/names.h"
 
 struct reading {
     enum claude_format format;
     struct name_map *names;
     bool answer_tool; // the open block is the tool that stands for the wanted format
+    struct fence fence;
 };
 
 static struct reading *reading_of(struct chat_reader *r)
@@ -21,6 +23,7 @@ static struct reading *reading_of(struct chat_reader *r)
         mine->format = claude_format(r->request, r->target);
         mine->names = name_map_new(r->arena, r->request->tools, CLAUDE_NAME_MAX);
     }
+    fence_init(&mine->fence, r, chat_choice(r, 0));
     return mine;
 }
 
@@ -83,12 +86,21 @@ static struct err *begin_call(struct chat_reader *r, struct chat_choice *c, yyjs
     return chat_arguments(r, c, args);
 }
 
+static struct err *read_text(struct chat_reader *r, struct chat_choice *c, struct str text)
+{
+    struct reading *mine = reading_of(r);
+    return mine->format == CLAUDE_FORMAT_PROMPT ? fence_text(&mine->fence, text)
+                                                : chat_piece(r, c, PART_TEXT, text);
+}
+
 // A text block opens with its first text: empty ones are nothing to anybody.
 static struct err *begin_block(struct chat_reader *r, struct chat_choice *c, yyjson_val *block)
 {
     const char *type = json_text_at(block, "type");
+    if (!type)
+        return NULL;
     if (text_eq(type, "text"))
-        return chat_piece(r, c, PART_TEXT, json_str_at(block, "text"));
+        return read_text(r, c, json_str_at(block, "text"));
     if (text_eq(type, "tool_use"))
         return begin_call(r, c, block);
     if (text_eq(type, "redacted_thinking"))
@@ -104,7 +116,7 @@ static struct err *read_delta(struct chat_reader *r, struct chat_choice *c, yyjs
     const char *type = json_text_at(delta, "type");
     struct str json = json_str_at(delta, "partial_json");
     if (text_eq(type, "text_delta"))
-        return chat_piece(r, c, PART_TEXT, json_str_at(delta, "text"));
+        return read_text(r, c, json_str_at(delta, "text"));
     if (text_eq(type, "thinking_delta"))
         return chat_piece(r, c, PART_THINKING, json_str_at(delta, "thinking"));
     if (text_eq(type, "signature_delta"))
@@ -117,7 +129,9 @@ static struct err *read_delta(struct chat_reader *r, struct chat_choice *c, yyjs
 
 static struct err *end_block(struct chat_reader *r, struct chat_choice *c)
 {
-    reading_of(r)->answer_tool = false;
+    struct reading *mine = reading_of(r);
+    mine->answer_tool = false;
+    TRY(fence_end(&mine->fence));
     return chat_close(r, c);
 }
 
@@ -147,6 +161,7 @@ static struct err *read_stop(struct chat_reader *r, struct chat_choice *c, yyjso
             reason = stops[i].reason;
     if (reason == STOP_TOOL && reading_of(r)->format == CLAUDE_FORMAT_TOOL && !c->called)
         reason = STOP_END;
+    TRY(end_block(r, c));
     return chat_stop(r, c, reason, json_str_at(from, "stop_sequence"));
 }
 
@@ -201,6 +216,7 @@ static struct err *read_message_delta(struct chat_reader *r, struct chat_choice 
 static struct err *read_message_stop(struct chat_reader *r, struct chat_choice *c, yyjson_val *body)
 {
     (void)body;
+    TRY(end_block(r, c));
     TRY(chat_stop(r, c, STOP_END, (struct str){0}));
     return chat_end(r);
 }
@@ -243,21 +259,28 @@ struct err *claude_read_frame(struct chat_reader *r, const struct frame *f)
     return NULL;
 }
 
-struct err *claude_read_whole(struct chat_reader *r, yyjson_val *body)
+static struct err *read_content(struct chat_reader *r, struct chat_choice *c, yyjson_val *content)
 {
     size_t i, max;
-    yyjson_val *block, *content = yyjson_obj_get(body, "content");
-    struct chat_choice *c = chat_choice(r, 0);
-    if (text_eq(json_text_at(body, "type"), "error") || !yyjson_is_arr(content))
-        return read_failure(r, body);
-    take_usage(&r->usage, yyjson_obj_get(body, "usage"));
-    r->usage.prompt_known = r->usage.known = yyjson_is_obj(yyjson_obj_get(body, "usage"));
-    TRY(chat_start(r, json_str_at(body, "id"), json_str_at(body, "model")));
+    yyjson_val *block;
     yyjson_arr_foreach(content, i, max, block)
     {
         TRY(begin_block(r, c, block));
         TRY(end_block(r, c));
     }
+    return NULL;
+}
+
+struct err *claude_read_whole(struct chat_reader *r, yyjson_val *body)
+{
+    yyjson_val *content = yyjson_obj_get(body, "content"), *usage = yyjson_obj_get(body, "usage");
+    struct chat_choice *c = chat_choice(r, 0);
+    if (text_eq(json_text_at(body, "type"), "error") || !yyjson_is_arr(content))
+        return read_failure(r, body);
+    take_usage(&r->usage, usage);
+    r->usage.prompt_known = r->usage.known = yyjson_is_obj(usage);
+    TRY(chat_start(r, json_str_at(body, "id"), json_str_at(body, "model")));
+    TRY(read_content(r, c, content));
     if (r->usage.known)
         TRY(chat_usage(r));
     TRY(read_stop(r, c, body));

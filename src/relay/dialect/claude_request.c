@@ -190,13 +190,42 @@ static void write_choice(struct claude_writing *w)
     json_end(&w->j);
 }
 
+// A history with calls needs tools: those it used are declared, and none may be called.
+static void write_used_tools(struct claude_writing *w)
+{
+    struct chat_tool *used = NULL, *known;
+    for (const struct chat_message *m = w->messages; m; m = m->next)
+        for (const struct chat_part *p = m->parts; p; p = p->next) {
+            if (p->kind != PART_TOOL_CALL || text_is_empty(p->name))
+                continue;
+            for (known = used; known && strcmp(known->name, p->name) != 0;)
+                known = known->next;
+            if (known)
+                continue;
+            if (!used)
+                json_arr(&w->j, "tools");
+            known = NEW(w->a, struct chat_tool);
+            *known = (struct chat_tool){.next = used, .name = p->name};
+            used = known;
+            write_tool(w, used);
+        }
+    if (!used)
+        return;
+    json_end(&w->j);
+    json_obj(&w->j, "tool_choice");
+    json_str(&w->j, "type", "none");
+    json_end(&w->j);
+}
+
 static void write_tools(struct claude_writing *w)
 {
     bool any = w->format == CLAUDE_FORMAT_TOOL;
     for (const struct chat_tool *t = w->in->tools; t; t = t->next)
         any = any || !t->hosted || t->owner == &claude_dialect;
-    if (!any)
+    if (!any) {
+        write_used_tools(w);
         return;
+    }
     json_arr(&w->j, "tools");
     for (const struct chat_tool *t = w->in->tools; t; t = t->next) {
         if (t->raw && t->owner == &claude_dialect)

@@ -170,15 +170,17 @@ static bool any_marked(const struct chat_part *parts)
 
 static void write_system(struct openai_writing *w, const struct chat_part *parts)
 {
-    if (!parts)
+    bool marked = openai_has(w, CACHE_MARKERS) && any_marked(parts);
+    struct str text = parts_text(w->a, parts, "\n\n");
+    if (!text.n && !marked)
         return;
     begin_message(w, system_role(w), NULL);
-    if (openai_has(w, CACHE_MARKERS) && any_marked(parts)) {
+    if (marked) {
         json_arr(&w->j, "content");
         write_parts(w, parts);
         json_end(&w->j);
     } else {
-        json_strn(&w->j, "content", parts_text(w->a, parts, "\n\n"));
+        json_strn(&w->j, "content", text);
     }
     json_end(&w->j);
 }
@@ -207,9 +209,17 @@ static void show_images(struct openai_writing *w)
     }
 }
 
+static bool any_visible(const struct chat_part *parts)
+{
+    for (; parts; parts = parts->next)
+        if (parts->kind != PART_RAW || parts->owner == &openai_dialect)
+            return true;
+    return false;
+}
+
 static void write_user(struct openai_writing *w, const struct chat_message *m)
 {
-    if (!m->parts && !w->results)
+    if (!any_visible(m->parts) && !w->results)
         return;
     begin_message(w, "user", m->name);
     if (is_plain(w, m->parts) && !w->results) {

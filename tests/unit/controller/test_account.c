@@ -37,10 +37,10 @@ static void logs_in_and_out(void **state)
 static void tells_nothing_about_names(void **state)
 {
     (void)state;
-    struct answer wrong_name = ask_for(401, &as_nobody, "POST", LOGIN,
-                                       "{'username':'nobody','password':'password1'}");
-    struct answer wrong_password = ask_for(401, &as_nobody, "POST", LOGIN,
-                                           "{'username':'root','password':'password1'}");
+    struct answer wrong_name =
+        ask_for(401, &as_nobody, "POST", LOGIN, "{'username':'nobody','password':'password1'}");
+    struct answer wrong_password =
+        ask_for(401, &as_nobody, "POST", LOGIN, "{'username':'root','password':'password1'}");
     assert_string_equal(wrong_name.text.p, wrong_password.text.p);
     assert_string_equal(wrong_name.code, "login_failed");
 }
@@ -83,6 +83,10 @@ static void refuses_forged_requests(void **state)
     forged = me;
     forged.headers[0] = "Sec-Fetch-Site: cross-site";
     ask_for(403, &forged, "GET", "/api/user/token", NULL);
+    forged.headers[0] = "Sec-Fetch-Site: same-site";
+    ask_for(403, &forged, "GET", "/api/user/token", NULL);
+    forged.headers[0] = "Sec-Fetch-Site: same-origin";
+    ask_for(200, &forged, "GET", "/api/user/token", NULL);
     x = ask_for(200, &me, "PUT", SELF, body);
     assert_string_equal(data_text(&x, "display_name"), "changed");
 }
@@ -92,9 +96,9 @@ static void ignores_what_is_not_his_to_change(void **state)
     (void)state;
     struct asking me;
     gateway_user("modest", 1, &me);
-    struct answer x = ask_for(
-        200, &me, "PUT", SELF,
-        "{'display_name':'m','role':100,'quota':1000000,'status':2,'group':'vip','id':1}");
+    struct answer x =
+        ask_for(200, &me, "PUT", SELF,
+                "{'display_name':'m','role':100,'quota':1000000,'status':2,'group':'vip','id':1}");
     assert_int_equal(data_int(&x, "role"), 1);
     assert_int_equal(data_int(&x, "quota"), 5000);
     assert_string_equal(data_text(&x, "group"), "default");
@@ -109,8 +113,8 @@ static void a_new_password_ends_other_sessions(void **state)
     gateway_user("changer", 1, &me);
     struct asking elsewhere = gateway_login("changer", "password");
     const char *path = "/api/user/self/password";
-    struct answer x = ask_for(400, &me, "PUT", path,
-                              "{'original_password':'wrong','password':'new-password'}");
+    struct answer x =
+        ask_for(400, &me, "PUT", path, "{'original_password':'wrong','password':'new-password'}");
     assert_string_equal(x.code, "password_wrong");
     ask_for(400, &me, "PUT", path, "{'original_password':'password','password':'short'}");
     ask_for(200, &elsewhere, "GET", SELF, NULL);

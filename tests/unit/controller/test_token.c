@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "service/ledger.h"
 #include "unit/support/gateway.h"
 
 #define T(f) cmocka_unit_test(f)
@@ -114,6 +115,25 @@ static void changes_what_is_said_and_nothing_else(void **state)
     ask_for(404, &as_root, "GET", path_of(id, ""), NULL);
 }
 
+static void counts_what_nodes_hold(void **state)
+{
+    (void)state;
+    struct answer x = ask_for(200, &as_root, "POST", TOKEN, "{'name':'held','remain_quota':500}");
+    int64_t id = data_int(&x, "id"), got = 0;
+    struct account *held = account_hold(ACCOUNT_TOKEN, id);
+    assert_null(ledger_extend(gateway.a, held, 60, false, &got));
+    x = ask_for(200, &as_root, "GET", "/api/token?name=held", NULL);
+    assert_int_equal(
+        json_int_at(yyjson_arr_get(yyjson_obj_get(x.data, "items"), 0), "remain_quota", 0), 500);
+    const char *less = text_of("{'id':%lld,'remain_quota':59}", (long long)id);
+    x = ask_for(409, &as_root, "PUT", TOKEN, less);
+    assert_string_equal(x.code, "quota_too_low");
+    account_give_back(held, 60);
+    x = ask_for(200, &as_root, "PUT", TOKEN, less);
+    assert_int_equal(data_int(&x, "remain_quota"), 59);
+    account_release(held);
+}
+
 static void tells_the_true_status(void **state)
 {
     (void)state;
@@ -141,11 +161,9 @@ static void has_a_ceiling(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(shows_the_key_once),
-        T(keeps_strangers_out),
-        T(refuses_what_cannot_be),
-        T(changes_what_is_said_and_nothing_else),
-        T(tells_the_true_status),
+        T(shows_the_key_once),     T(keeps_strangers_out),
+        T(refuses_what_cannot_be), T(changes_what_is_said_and_nothing_else),
+        T(counts_what_nodes_hold), T(tells_the_true_status),
         T(has_a_ceiling),
     };
     return cmocka_run_group_tests(tests, gateway_start, gateway_stop);

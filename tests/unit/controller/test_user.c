@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "service/ledger.h"
 #include "unit/support/gateway.h"
 
 #define T(f) cmocka_unit_test(f)
@@ -39,8 +40,7 @@ static void makes_and_lists_users(void **state)
     assert_string_equal(data_text(&x, "username"), "listed");
     ask_for(404, &as_root, "GET", "/api/users/999999", NULL);
     ask_for(404, &as_root, "GET", "/api/users/x", NULL);
-    x = ask_for(409, &as_root, "POST", "/api/users",
-                "{'username':'listed','password':'password'}");
+    x = ask_for(409, &as_root, "POST", "/api/users", "{'username':'listed','password':'password'}");
     assert_string_equal(x.code, "name_taken");
     ask_for(400, &as_root, "POST", "/api/users",
             "{'username':'unbilled','password':'password','group':'no such group'}");
@@ -62,7 +62,7 @@ static void pages_without_gap_or_overlap(void **state)
     x = ask_for(200, &as_root, "GET", "/api/users/?sort=-username&page_size=1", NULL);
     items = yyjson_obj_get(x.data, "items");
     assert_int_equal(yyjson_arr_size(items), 1);
-    static const char *const wrong[] = {"p=0",          "p=x",      "page_size=0", "page_size=101",
+    static const char *const wrong[] = {"p=0",           "p=x",     "page_size=0", "page_size=101",
                                         "sort=password", "sort=-x", "role=x",      "username=%ff"};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
         ask_for(400, &as_root, "GET", text_of("/api/users?%s", wrong[i]), NULL);
@@ -82,6 +82,8 @@ static void nobody_touches_his_equals(void **state)
     ask_for(403, &admin, "PUT", path_of(admin_id), "{'role':100}");
     ask_for(403, &admin, "DELETE", path_of(other_id), NULL);
     ask_for(403, &admin, "GET", path_of(1), NULL);
+    x = ask_for(200, &admin, "GET", "/api/users/search?keyword=rank", NULL);
+    assert_int_equal(data_int(&x, "total"), 2); // himself and the one below
     ask_for(403, &admin, "PUT", path_of(common_id), "{'role':10}");
     ask_for(403, &admin, "POST", "/api/users",
             "{'username':'too high','password':'password','role':10}");
@@ -165,11 +167,34 @@ static void changes_quota_and_says_so(void **state)
     assert_non_null(strstr(x.text.p, "admin_info"));
 }
 
+// What this node holds for spending is still his, and what is being spent right now is not.
+static void counts_what_nodes_hold(void **state)
+{
+    (void)state;
+    int64_t id = gateway_user("leaser", 1, NULL), got = 0;
+    struct account *held = account_hold(ACCOUNT_USER, id);
+    assert_null(ledger_extend(gateway.a, held, 100, false, &got));
+    struct answer x = ask_for(200, &as_root, "GET", path_of(id), NULL);
+    assert_int_equal(data_int(&x, "quota"), 5000);
+    x = ask_for(200, &as_root, "GET", "/api/users?username=leaser", NULL);
+    assert_int_equal(json_int_at(yyjson_arr_get(yyjson_obj_get(x.data, "items"), 0), "quota", 0),
+                     5000);
+    manage(409, &as_root, id, "'action':'add_quota','mode':'subtract','value':4901");
+    x = manage(200, &as_root, id, "'action':'add_quota','mode':'override','value':100");
+    assert_int_equal(data_int(&x, "quota"), 100); // all of it reserved
+    account_give_back(held, 100);
+    x = manage(200, &as_root, id, "'action':'add_quota','mode':'subtract','value':100");
+    assert_int_equal(data_int(&x, "quota"), 0);
+    account_release(held);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(makes_and_lists_users), T(pages_without_gap_or_overlap), T(nobody_touches_his_equals),
-        T(root_stays),            T(rights_end_at_once),           T(changes_quota_and_says_so),
+        T(makes_and_lists_users),     T(pages_without_gap_or_overlap),
+        T(nobody_touches_his_equals), T(root_stays),
+        T(rights_end_at_once),        T(changes_quota_and_says_so),
+        T(counts_what_nodes_hold),
     };
     return cmocka_run_group_tests(tests, gateway_start, gateway_stop);
 }

@@ -1,9 +1,9 @@
 // Figures: cells, their text, and the ceiling on how many there may be.
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 

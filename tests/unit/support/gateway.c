@@ -169,7 +169,9 @@ static struct curl_slist *headers_of(const struct asking *who, bool body)
 {
     struct curl_slist *list = NULL;
     if (body)
-        list = curl_slist_append(list, "Content-Type: application/json");
+        list = curl_slist_append(list, text_of("Content-Type: %s", who->content_type
+                                                                       ? who->content_type
+                                                                       : "application/json"));
     if (who->bearer)
         list = curl_slist_append(list, text_of("Authorization: Bearer %s", who->bearer));
     if (who->session)
@@ -277,9 +279,8 @@ const char *data_text(const struct answer *x, const char *member)
 
 struct asking gateway_login(const char *name, const char *password)
 {
-    struct answer x =
-        ask_for(200, &as_nobody, "POST", "/api/user/login",
-                text_of("{'username':'%s','password':'%s'}", name, password));
+    struct answer x = ask_for(200, &as_nobody, "POST", "/api/user/login",
+                              text_of("{'username':'%s','password':'%s'}", name, password));
     return (struct asking){.session = answer_cookie(&x, "tf_session"),
                            .csrf = answer_cookie(&x, "tf_csrf")};
 }

@@ -21,20 +21,21 @@ int gateway_stop(void **state);
 
 // Who asks, and how.
 struct asking {
-    const char *bearer;        // an access token, or NULL
+    const char *bearer;         // an access token, or NULL
     const char *session, *csrf; // cookies' values; csrf also goes into the header
-    const char *headers[8];    // more, "Name: value"; ends with NULL
+    const char *headers[8];     // more, "Name: value"; ends with NULL
     bool without_csrf_header;
+    const char *content_type; // of a body; NULL: JSON
 };
 extern const struct asking as_root, as_nobody;
 
 struct answer {
     int status;
-    struct str text;          // the body
-    yyjson_val *root, *data;  // NULL if it is no JSON
-    const char *code;         // "" if there is none
+    struct str text;         // the body
+    yyjson_val *root, *data; // NULL if it is no JSON
+    const char *code;        // "" if there is none
     const char *message;
-    struct str head;          // all header lines
+    struct str head; // all header lines
 };
 
 // body NULL: none. JSON may be written with ' instead of ".

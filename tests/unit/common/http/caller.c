@@ -165,6 +165,17 @@ void got_wait(struct got *g)
     caller_until(g->caller, is_done, g);
 }
 
+static bool is_paused(void *got)
+{
+    return ((struct got *)got)->call.paused;
+}
+
+void got_wait_paused(struct got *g)
+{
+    caller_until(g->caller, is_paused, g);
+    caller_rest(g->caller, 30); // what must not come has time to come
+}
+
 struct got *got_call(struct caller *c, int port, const char *body)
 {
     struct got *g = got_new(c, "POST", "http://127.0.0.1:%d/v1/x?y=1", port);

@@ -35,7 +35,8 @@ void caller_rest(struct caller *c, int ms); // rounds for that long
 struct got *got_new(struct caller *c, const char *method, const char *url, ...)
     __attribute__((format(printf, 3, 4)));
 void got_start(struct got *g);
-void got_wait(struct got *g);                                       // until on_done
+void got_wait(struct got *g);        // until on_done
+void got_wait_paused(struct got *g); // until a callback has paused it, and a little longer
 struct got *got_call(struct caller *c, int port, const char *body); // POST, started and waited for
 void got_free(struct got *g);
 

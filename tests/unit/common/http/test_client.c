@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "caller.h"
-#include "peer.h"
+#include "origin.h"
 
 static void nap_us(long us)
 {
@@ -21,22 +21,22 @@ static void nap_us(long us)
 }
 
 // Answers every request with the script, a text.
-static void serve_text(struct peer_conn *c)
+static void serve_text(struct origin_conn *c)
 {
     char request[8192];
-    while (peer_request(c, request, sizeof(request)) && peer_says(c, c->peer->script))
+    while (origin_request(c, request, sizeof(request)) && origin_says(c, c->origin->script))
         continue;
 }
 
 // Answers with what was asked.
-static void serve_echo(struct peer_conn *c)
+static void serve_echo(struct origin_conn *c)
 {
     static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n";
     char request[8192];
-    for (size_t n; (n = peer_request(c, request, sizeof(request)));) {
+    for (size_t n; (n = origin_request(c, request, sizeof(request)));) {
         char line[128];
         snprintf(line, sizeof(line), head, n);
-        if (!peer_says(c, line) || !peer_say(c, request, n))
+        if (!origin_says(c, line) || !origin_say(c, request, n))
             return;
     }
 }
@@ -45,7 +45,7 @@ static void serve_echo(struct peer_conn *c)
 
 static void test_request_as_sent(void **state)
 {
-    struct peer *p = peer_start("127.0.0.1", serve_echo, NULL, NULL);
+    struct origin *p = origin_start("127.0.0.1", serve_echo, NULL, NULL);
     struct got *g = got_new(*state, "POST", "http://127.0.0.1:%d/v1/chat?a=b", p->port);
     g->call.headers = STR("Authorization: Bearer x\r\nX-A: 1\r\n");
     g->call.body[0] = STR("{\"a\":");
@@ -65,12 +65,12 @@ static void test_request_as_sent(void **state)
     assert_true(g->call.sent_ms > 0 && g->call.first_ms >= g->call.sent_ms);
     assert_true(g->call.got_bytes && !g->call.reused);
     got_free(g);
-    peer_stop(p);
+    origin_stop(p);
 }
 
 static void test_request_without_body(void **state)
 {
-    struct peer *p = peer_start("127.0.0.1", serve_echo, NULL, NULL);
+    struct origin *p = origin_start("127.0.0.1", serve_echo, NULL, NULL);
     struct got *g = got_new(*state, "GET", "http://127.0.0.1:%d/", p->port);
     g->call.headers = STR("accept-encoding: gzip\r\n");
     got_start(g);
@@ -83,7 +83,7 @@ static void test_request_without_body(void **state)
     got_wait(g);
     assert_non_null(strstr(g->body.p, "Content-Length: 0\r\n"));
     got_free(g);
-    peer_stop(p);
+    origin_stop(p);
 }
 
 static void test_request_refused(void **state)
@@ -120,13 +120,13 @@ static void test_request_refused(void **state)
 
 // Counts what comes and answers with the count; reads slowly at first, so that the kernel's
 // buffers fill and the rest has to be queued.
-static void serve_count(struct peer_conn *c)
+static void serve_count(struct origin_conn *c)
 {
     static char bytes[65536];
     size_t head = 0, n = 0;
     char line[4096] = "";
     while (!strstr(line, "\r\n\r\n")) {
-        if (!peer_hear_all(c, line + head, 1))
+        if (!origin_hear_all(c, line + head, 1))
             return;
         line[++head] = '\0';
     }
@@ -134,7 +134,7 @@ static void serve_count(struct peer_conn *c)
     uint64_t sum = 0;
     nap_us(100000);
     while (n < total) {
-        int got = peer_hear(c, bytes, sizeof(bytes));
+        int got = origin_hear(c, bytes, sizeof(bytes));
         if (got <= 0)
             return;
         for (int i = 0; i < got; i++)
@@ -145,14 +145,14 @@ static void serve_count(struct peer_conn *c)
     snprintf(text, sizeof(text), "%llu", (unsigned long long)sum);
     snprintf(answer, sizeof(answer), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s",
              strlen(text), text);
-    peer_says(c, answer);
-    peer_wait_end(c);
+    origin_says(c, answer);
+    origin_wait_end(c);
 }
 
 static void test_large_body(void **state)
 {
     enum { SIZE = 20 * 1024 * 1024 + 7 };
-    struct peer *p = peer_start("127.0.0.1", serve_count, NULL, NULL);
+    struct origin *p = origin_start("127.0.0.1", serve_count, NULL, NULL);
     struct got *g = got_new(*state, "POST", "http://127.0.0.1:%d/", p->port);
     char *bytes = malloc(SIZE);
     uint64_t sum = 0;
@@ -173,7 +173,7 @@ static void test_large_body(void **state)
     assert_int_equal(client_idle(((struct caller *)*state)->client), 1);
     got_free(g);
     free(bytes);
-    peer_stop(p);
+    origin_stop(p);
 }
 
 // --- answers ------------------------------------------------------------------------
@@ -189,6 +189,8 @@ struct answer_case {
 };
 
 #define OK_HEAD "HTTP/1.1 200 OK\r\n"
+#define M1 "HTTP/1.1 102 Processing\r\n\r\n"
+#define M3 M1 M1 M1
 static const struct answer_case answers[] = {
     {"length", OK_HEAD "Content-Length: 5\r\n\r\nhello", "", "hello", 200, true},
     {"empty", OK_HEAD "Content-Length: 0\r\n\r\n", "", "", 200, true},
@@ -240,6 +242,7 @@ static const struct answer_case answers[] = {
     {"garbage", "hello there\r\n\r\n", "upstream_failed", "", 0},
     {"a request", "GET / HTTP/1.1\r\n\r\n", "upstream_failed", "", 0},
     {"HTTP/2", "HTTP/2.0 200 OK\r\nContent-Length: 2\r\n\r\nhi", "upstream_failed", "", 0},
+    {"nine 1xx", M3 M3 M3 OK_HEAD "Content-Length: 2\r\n\r\nhi", "upstream_failed", "", 0},
     {"101", "HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
      "upstream_failed", "", 0},
     {"length and chunked",
@@ -279,22 +282,22 @@ struct chopped {
     size_t first; // bytes of the first piece; 0 = byte by byte, SIZE_MAX = whole
 };
 
-static void serve_chopped(struct peer_conn *c)
+static void serve_chopped(struct origin_conn *c)
 {
-    const struct chopped *script = c->peer->script;
+    const struct chopped *script = c->origin->script;
     const char *p = script->answer->bytes;
     size_t n = strlen(p);
     char request[8192];
-    while (peer_request(c, request, sizeof(request))) {
+    while (origin_request(c, request, sizeof(request))) {
         if (script->first == SIZE_MAX)
-            peer_say(c, p, n);
+            origin_say(c, p, n);
         else if (script->first) {
-            peer_say(c, p, script->first);
+            origin_say(c, p, script->first);
             nap_us(1500);
-            peer_say(c, p + script->first, n - script->first);
+            origin_say(c, p + script->first, n - script->first);
         }
         for (size_t i = 0; script->first == 0 && i < n; i++) {
-            peer_say(c, p + i, 1);
+            origin_say(c, p + i, 1);
             nap_us(50);
         }
         if (script->answer->closes)
@@ -314,9 +317,9 @@ static struct got *ask(struct caller *c, const struct answer_case *answer, int p
 static void check_answer(struct caller *caller, const struct answer_case *a, size_t first)
 {
     struct chopped script = {a, first};
-    struct peer *p = peer_start("127.0.0.1", serve_chopped, &script, NULL);
+    struct origin *p = origin_start("127.0.0.1", serve_chopped, &script, NULL);
     struct got *g = ask(caller, a, p->port);
-    if (strcmp(got_why(g), a->why) || strcmp(g->body.p, a->body) || g->call.status != a->status)
+    if (!text_eq(got_why(g), a->why) || !text_eq(g->body.p, a->body) || g->call.status != a->status)
         fail_msg("%s, cut at %zu: '%s' (%s), status %d, body '%s'", a->name, first, got_why(g),
                  g->err ? g->err->detail : "", g->call.status, g->body.p);
     assert_int_equal(g->heads, a->status != 0);
@@ -332,7 +335,7 @@ static void check_answer(struct caller *caller, const struct answer_case *a, siz
         assert_int_equal(p->accepted, 1);
         got_free(g);
     }
-    peer_stop(p);
+    origin_stop(p);
     while (client_idle(caller->client))
         caller_turn(caller);
 }
@@ -353,7 +356,7 @@ static void test_chunked_split_everywhere(void **state)
 {
     for (size_t i = 0; i < sizeof(answers) / sizeof(*answers); i++) {
         const struct answer_case *a = &answers[i];
-        if (strcmp(a->name, "chunked") && strcmp(a->name, "1xx"))
+        if (!text_eq(a->name, "chunked") && !text_eq(a->name, "1xx"))
             continue;
         for (size_t at = 1; at < strlen(a->bytes); at++)
             check_answer(*state, a, at);
@@ -362,10 +365,10 @@ static void test_chunked_split_everywhere(void **state)
 
 static void test_headers_in(void **state)
 {
-    struct peer *p = peer_start("127.0.0.1", serve_text,
-                                OK_HEAD "X-One:  a b \r\nx-empty:\r\nX-Two: 2\r\nX-Two: 3\r\n"
-                                        "Content-Length: 0\r\n\r\n",
-                                NULL);
+    struct origin *p = origin_start("127.0.0.1", serve_text,
+                                    OK_HEAD "X-One:  a b \r\nx-empty:\r\nX-Two: 2\r\nX-Two: 3\r\n"
+                                            "Content-Length: 0\r\n\r\n",
+                                    NULL);
     struct got *g = got_call(*state, p->port, "x");
     const struct http_headers *h = &g->call.headers_in;
     assert_int_equal(h->count, 5);
@@ -375,16 +378,16 @@ static void test_headers_in(void **state)
     assert_true(str_is(http_header(h, "x-two"), "2"));
     assert_true(str_is(h->items[3].value, "3"));
     got_free(g);
-    peer_stop(p);
+    origin_stop(p);
 }
 
-static void serve_endless_head(struct peer_conn *c)
+static void serve_endless_head(struct origin_conn *c)
 {
-    const char *filler = c->peer->script;
+    const char *filler = c->origin->script;
     char request[4096];
-    peer_request(c, request, sizeof(request));
-    peer_says(c, OK_HEAD "X: ");
-    for (int i = 0; i < 100000 && peer_says(c, filler); i++)
+    origin_request(c, request, sizeof(request));
+    origin_says(c, OK_HEAD "X: ");
+    for (int i = 0; i < 100000 && origin_says(c, filler); i++)
         continue;
 }
 
@@ -392,63 +395,64 @@ static void test_oversize_head(void **state)
 {
     static const char *const fillers[] = {"aaaaaaaaaaaaaaaa", "                    ", "a\r\nY: b"};
     for (size_t i = 0; i < sizeof(fillers) / sizeof(*fillers); i++) {
-        struct peer *p = peer_start("127.0.0.1", serve_endless_head, fillers[i], NULL);
+        struct origin *p = origin_start("127.0.0.1", serve_endless_head, fillers[i], NULL);
         struct got *g = got_call(*state, p->port, "x");
         assert_string_equal(got_why(g), "upstream_failed");
         assert_int_equal(g->heads, 0);
         got_free(g);
-        peer_stop(p);
+        origin_stop(p);
     }
 }
 
 static void test_small_head_limit(void **state)
 {
-    struct peer *p = peer_start("127.0.0.1", serve_text,
-                                OK_HEAD "X: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n"
-                                        "Content-Length: 0\r\n\r\n",
-                                NULL);
+    struct origin *p =
+        origin_start("127.0.0.1", serve_text,
+                     OK_HEAD "X: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n"
+                             "Content-Length: 0\r\n\r\n",
+                     NULL);
     struct got *g = got_new(*state, "GET", "http://127.0.0.1:%d/", p->port);
     g->call.limits.head_bytes = 40;
     got_start(g);
     got_wait(g);
     assert_string_equal(got_why(g), "upstream_failed");
     got_free(g);
-    peer_stop(p);
+    origin_stop(p);
 }
 
-static void serve_interims(struct peer_conn *c)
+static void serve_interims(struct origin_conn *c)
 {
     char request[4096];
-    peer_request(c, request, sizeof(request));
-    while (peer_says(c, "HTTP/1.1 102 Processing\r\n\r\n"))
+    origin_request(c, request, sizeof(request));
+    while (origin_says(c, "HTTP/1.1 102 Processing\r\n\r\n"))
         continue;
 }
 
 static void test_endless_interims(void **state)
 {
-    struct peer *p = peer_start("127.0.0.1", serve_interims, NULL, NULL);
+    struct origin *p = origin_start("127.0.0.1", serve_interims, NULL, NULL);
     struct got *g = got_call(*state, p->port, "x");
     assert_string_equal(got_why(g), "upstream_failed");
     got_free(g);
-    peer_stop(p);
+    origin_stop(p);
 }
 
-static void serve_extensions(struct peer_conn *c)
+static void serve_extensions(struct origin_conn *c)
 {
     char request[4096];
-    peer_request(c, request, sizeof(request));
-    peer_says(c, OK_HEAD "Transfer-Encoding: chunked\r\n\r\n5;a=");
-    while (peer_says(c, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"))
+    origin_request(c, request, sizeof(request));
+    origin_says(c, OK_HEAD "Transfer-Encoding: chunked\r\n\r\n5;a=");
+    while (origin_says(c, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"))
         continue;
 }
 
 static void test_endless_chunk_extension(void **state)
 {
-    struct peer *p = peer_start("127.0.0.1", serve_extensions, NULL, NULL);
+    struct origin *p = origin_start("127.0.0.1", serve_extensions, NULL, NULL);
     struct got *g = got_call(*state, p->port, "x");
     assert_string_equal(got_why(g), "upstream_failed");
     got_free(g);
-    peer_stop(p);
+    origin_stop(p);
 }
 
 // --- kept connections ------------------------------------------------------------------
@@ -456,7 +460,7 @@ static void test_endless_chunk_extension(void **state)
 static void test_reuse_is_lifo_and_separate(void **state)
 {
     struct caller *c = *state;
-    struct peer *p = peer_start("127.0.0.1", serve_echo, NULL, NULL);
+    struct origin *p = origin_start("127.0.0.1", serve_echo, NULL, NULL);
     struct got *two[2];
     for (int i = 0; i < 2; i++) {
         two[i] = got_new(c, "GET", "http://127.0.0.1:%d/", p->port);
@@ -481,7 +485,7 @@ static void test_reuse_is_lifo_and_separate(void **state)
     assert_false(other->call.reused);
     got_free(other);
     assert_int_equal(p->accepted, 3);
-    peer_stop(p);
+    origin_stop(p);
     while (client_idle(c->client)) // the end is noticed without a call
         caller_turn(c);
 }
@@ -494,7 +498,7 @@ static void start_another(struct got *g)
 
 static void test_next_call_from_on_done(void **state)
 {
-    struct peer *p = peer_start("127.0.0.1", serve_echo, NULL, NULL);
+    struct origin *p = origin_start("127.0.0.1", serve_echo, NULL, NULL);
     struct got *first = got_new(*state, "GET", "http://127.0.0.1:%d/1", p->port);
     struct got *second = got_new(*state, "GET", "http://127.0.0.1:%d/2", p->port);
     first->at_done = start_another;
@@ -505,23 +509,23 @@ static void test_next_call_from_on_done(void **state)
     assert_non_null(strstr(second->body.p, "GET /2 "));
     got_free(first);
     got_free(second);
-    peer_stop(p);
+    origin_stop(p);
 }
 
 // The first connection answers once, then closes or resets when the next request has come.
-static void serve_stale(struct peer_conn *c)
+static void serve_stale(struct origin_conn *c)
 {
     char request[8192];
-    const char *how = c->peer->script;
-    for (int i = 0; peer_request(c, request, sizeof(request)); i++) {
+    const char *how = c->origin->script;
+    for (int i = 0; origin_request(c, request, sizeof(request)); i++) {
         if (c->nth == 0 && i == 1) {
             if (!strcmp(how, "partial"))
-                peer_says(c, "HTTP/1.1 2");
+                origin_says(c, "HTTP/1.1 2");
             if (!strcmp(how, "reset"))
-                wire_reset(c);
+                origin_reset(c);
             return;
         }
-        peer_says(c, OK_HEAD "Content-Length: 2\r\n\r\nhi");
+        origin_says(c, OK_HEAD "Content-Length: 2\r\n\r\nhi");
     }
 }
 
@@ -529,7 +533,7 @@ static void test_stale_is_sent_again(void **state)
 {
     static const char *const ways[] = {"close", "reset"};
     for (int i = 0; i < 2; i++) {
-        struct peer *p = peer_start("127.0.0.1", serve_stale, ways[i], NULL);
+        struct origin *p = origin_start("127.0.0.1", serve_stale, ways[i], NULL);
         got_free(got_call(*state, p->port, "one"));
         struct got *g = got_call(*state, p->port, "two");
         assert_string_equal(got_why(g), "");
@@ -538,50 +542,50 @@ static void test_stale_is_sent_again(void **state)
         assert_int_equal(p->accepted, 2);
         assert_int_equal(p->requests, 3);
         got_free(g);
-        peer_stop(p);
+        origin_stop(p);
     }
 }
 
 static void test_stale_after_a_byte_is_not(void **state)
 {
-    struct peer *p = peer_start("127.0.0.1", serve_stale, "partial", NULL);
+    struct origin *p = origin_start("127.0.0.1", serve_stale, "partial", NULL);
     got_free(got_call(*state, p->port, "one"));
     struct got *g = got_call(*state, p->port, "two");
     assert_string_equal(got_why(g), "upstream_truncated");
     assert_int_equal(p->accepted, 1);
     assert_int_equal(p->requests, 2);
     got_free(g);
-    peer_stop(p);
+    origin_stop(p);
 }
 
 // Every connection but the first closes without an answer.
-static void serve_dying(struct peer_conn *c)
+static void serve_dying(struct origin_conn *c)
 {
     char request[8192];
-    if (c->nth == 0 && peer_request(c, request, sizeof(request)))
-        peer_says(c, OK_HEAD "Content-Length: 2\r\n\r\nhi");
-    peer_request(c, request, sizeof(request));
+    if (c->nth == 0 && origin_request(c, request, sizeof(request)))
+        origin_says(c, OK_HEAD "Content-Length: 2\r\n\r\nhi");
+    origin_request(c, request, sizeof(request));
 }
 
 static void test_fresh_failure_is_final(void **state)
 {
-    struct peer *p = peer_start("127.0.0.1", serve_dying, NULL, NULL);
+    struct origin *p = origin_start("127.0.0.1", serve_dying, NULL, NULL);
     got_free(got_call(*state, p->port, "one"));
     struct got *g = got_call(*state, p->port, "two");
     assert_string_equal(got_why(g), "upstream_unreachable");
     assert_int_equal(p->accepted, 2);
     got_free(g);
-    peer_stop(p);
+    origin_stop(p);
 }
 
 // Speaks out of turn on the kept connection.
-static void serve_chatter(struct peer_conn *c)
+static void serve_chatter(struct origin_conn *c)
 {
     char request[8192];
-    while (peer_request(c, request, sizeof(request))) {
-        peer_says(c, OK_HEAD "Content-Length: 2\r\n\r\nhi");
+    while (origin_request(c, request, sizeof(request))) {
+        origin_says(c, OK_HEAD "Content-Length: 2\r\n\r\nhi");
         nap_us(20000);
-        peer_says(c, OK_HEAD "Content-Length: 4\r\n\r\nevil");
+        origin_says(c, OK_HEAD "Content-Length: 4\r\n\r\nevil");
     }
 }
 
@@ -593,7 +597,7 @@ static bool has_no_idle(void *client)
 static void test_unasked_bytes_close_the_idle(void **state)
 {
     struct caller *c = *state;
-    struct peer *p = peer_start("127.0.0.1", serve_chatter, NULL, NULL);
+    struct origin *p = origin_start("127.0.0.1", serve_chatter, NULL, NULL);
     got_free(got_call(c, p->port, "one"));
     assert_int_equal(client_idle(c->client), 1);
     caller_until(c, has_no_idle, c->client);
@@ -601,23 +605,23 @@ static void test_unasked_bytes_close_the_idle(void **state)
     assert_string_equal(g->body.p, "hi");
     assert_false(g->call.reused);
     got_free(g);
-    peer_stop(p);
+    origin_stop(p);
 }
 
 // Answers before it has read the request, then closes.
-static void serve_early(struct peer_conn *c)
+static void serve_early(struct origin_conn *c)
 {
     char byte;
-    peer_hear_all(c, &byte, 1);
-    peer_says(c, "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno");
-    peer_wait_end(c);
+    origin_hear_all(c, &byte, 1);
+    origin_says(c, "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno");
+    origin_wait_end(c);
 }
 
 static void test_early_answer(void **state)
 {
     enum { SIZE = 30 * 1024 * 1024 };
     struct caller *c = *state;
-    struct peer *p = peer_start("127.0.0.1", serve_early, NULL, NULL);
+    struct origin *p = origin_start("127.0.0.1", serve_early, NULL, NULL);
     struct got *g = got_new(c, "POST", "http://127.0.0.1:%d/", p->port);
     char *bytes = calloc(1, SIZE);
     g->call.body[0] = (struct str){bytes, SIZE};
@@ -629,7 +633,7 @@ static void test_early_answer(void **state)
     assert_string_equal(g->body.p, "no");
     got_free(g);
     free(bytes);
-    peer_stop(p);
+    origin_stop(p);
 }
 
 int main(void)

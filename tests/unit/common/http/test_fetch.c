@@ -15,24 +15,24 @@
 #include "common/buf.h"
 #include "common/http/encoding.h"
 #include "common/http/fetch.h"
-#include "peer.h"
+#include "origin.h"
 
 #define OK_HEAD "HTTP/1.1 200 OK\r\n"
 
 static struct authority ca;
 static char requests[8][4096]; // by connection
 
-static void serve_text(struct peer_conn *c)
+static void serve_text(struct origin_conn *c)
 {
-    while (peer_request(c, requests[c->nth % 8], sizeof(requests[0])) &&
-           peer_says(c, c->peer->script))
+    while (origin_request(c, requests[c->nth % 8], sizeof(requests[0])) &&
+           origin_says(c, c->origin->script))
         continue;
 }
 
-static void serve_once(struct peer_conn *c)
+static void serve_once(struct origin_conn *c)
 {
-    if (peer_request(c, requests[c->nth % 8], sizeof(requests[0])))
-        peer_says(c, c->peer->script);
+    if (origin_request(c, requests[c->nth % 8], sizeof(requests[0])))
+        origin_says(c, c->origin->script);
 }
 
 static const char *why(const struct err *e)
@@ -40,7 +40,7 @@ static const char *why(const struct err *e)
     return e ? e->kind->code : "";
 }
 
-static const char *url_of(struct arena *a, const struct peer *p, const char *path)
+static const char *url_of(struct arena *a, const struct origin *p, const char *path)
 {
     return arena_printf(a, "http://127.0.0.1:%d%s", p->port, path);
 }
@@ -49,8 +49,8 @@ static void test_get(void **state)
 {
     (void)state;
     ARENA(a);
-    struct peer *p = peer_start("127.0.0.1", serve_text,
-                                OK_HEAD "X-A: 1\r\nx-b:\r\nContent-Length: 5\r\n\r\nhello", NULL);
+    struct origin *p = origin_start(
+        "127.0.0.1", serve_text, OK_HEAD "X-A: 1\r\nx-b:\r\nContent-Length: 5\r\n\r\nhello", NULL);
     struct http_header headers[] = {{STR("X-Key"), STR("secret")}, {STR("X-None"), STR("")}};
     struct fetch f = {.url = url_of(a, p, "/a?b=c"), .headers = headers, .header_count = 2};
     struct fetch_answer got;
@@ -62,15 +62,15 @@ static void test_get(void **state)
     assert_ptr_equal(strstr(requests[0], "GET /a?b=c HTTP/1.1\r\n"), requests[0]);
     assert_non_null(strstr(requests[0], "\r\nX-Key: secret\r\n"));
     assert_non_null(strstr(requests[0], "\r\nX-None:\r\n"));
-    peer_stop(p);
+    origin_stop(p);
 }
 
 static void test_post(void **state)
 {
     (void)state;
     ARENA(a);
-    struct peer *p =
-        peer_start("127.0.0.1", serve_text, "HTTP/1.1 404 No\r\nContent-Length: 2\r\n\r\nno", NULL);
+    struct origin *p = origin_start("127.0.0.1", serve_text,
+                                    "HTTP/1.1 404 No\r\nContent-Length: 2\r\n\r\nno", NULL);
     struct http_header type = {STR("Content-Type"), STR("application/json")};
     struct fetch f = {
         .url = url_of(a, p, "/"), .headers = &type, .header_count = 1, .body = STR("{\"a\":1}")};
@@ -84,7 +84,7 @@ static void test_post(void **state)
     f.method = "PUT";
     assert_string_equal(why(fetch(a, &f, &got)), "");
     assert_ptr_equal(strstr(requests[1], "PUT / HTTP/1.1\r\n"), requests[1]);
-    peer_stop(p);
+    origin_stop(p);
 }
 
 static void test_refused_input(void **state)
@@ -111,17 +111,17 @@ static void test_refused_input(void **state)
     assert_string_equal(why(fetch(a, &f, &got)), "upstream_unreachable");
 }
 
-static void serve_endless(struct peer_conn *c)
+static void serve_endless(struct origin_conn *c)
 {
-    peer_request(c, requests[0], sizeof(requests[0]));
-    peer_says(c, OK_HEAD "\r\n");
-    while (peer_says(c, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"))
+    origin_request(c, requests[0], sizeof(requests[0]));
+    origin_says(c, OK_HEAD "\r\n");
+    while (origin_says(c, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"))
         continue;
 }
 
-static void serve_silence(struct peer_conn *c)
+static void serve_silence(struct origin_conn *c)
 {
-    peer_wait_end(c);
+    origin_wait_end(c);
 }
 
 static void test_limits(void **state)
@@ -129,33 +129,33 @@ static void test_limits(void **state)
     (void)state;
     ARENA(a);
     struct fetch_answer got;
-    struct peer *p = peer_start("127.0.0.1", serve_endless, NULL, NULL);
+    struct origin *p = origin_start("127.0.0.1", serve_endless, NULL, NULL);
     struct fetch f = {.url = url_of(a, p, "/"), .max_bytes = 10000};
     assert_string_equal(why(fetch(a, &f, &got)), "upstream_too_large");
-    peer_stop(p);
-    p = peer_start("127.0.0.1", serve_silence, NULL, NULL);
+    origin_stop(p);
+    p = origin_start("127.0.0.1", serve_silence, NULL, NULL);
     f = (struct fetch){.url = url_of(a, p, "/"), .timeout_ms = 200};
     assert_string_equal(why(fetch(a, &f, &got)), "upstream_timeout");
-    peer_stop(p);
-    p = peer_start("127.0.0.1", serve_once, OK_HEAD "Content-Length: 9\r\n\r\nhello", NULL);
+    origin_stop(p);
+    p = origin_start("127.0.0.1", serve_once, OK_HEAD "Content-Length: 9\r\n\r\nhello", NULL);
     f = (struct fetch){.url = url_of(a, p, "/")};
     assert_string_equal(why(fetch(a, &f, &got)), "upstream_truncated");
-    peer_stop(p);
+    origin_stop(p);
 }
 
 struct coded {
     struct buf text;
 };
 
-static void serve_coded(struct peer_conn *c)
+static void serve_coded(struct origin_conn *c)
 {
-    const struct coded *b = c->peer->script;
+    const struct coded *b = c->origin->script;
     char head[200];
-    peer_request(c, requests[0], sizeof(requests[0]));
+    origin_request(c, requests[0], sizeof(requests[0]));
     snprintf(head, sizeof(head), OK_HEAD "Content-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n",
              b->text.n);
-    peer_says(c, head);
-    peer_say(c, b->text.p, b->text.n);
+    origin_says(c, head);
+    origin_say(c, b->text.p, b->text.n);
 }
 
 static void test_coded_is_bounded_decoded(void **state)
@@ -166,13 +166,13 @@ static void test_coded_is_bounded_decoded(void **state)
     struct coded b = {BUF(SIZE_MAX / 2)};
     char *zeros = calloc(1, 4 << 20);
     assert_true(encoding_compress("gzip", (struct str){zeros, 4 << 20}, &b.text));
-    struct peer *p = peer_start("127.0.0.1", serve_coded, &b, NULL);
+    struct origin *p = origin_start("127.0.0.1", serve_coded, &b, NULL);
     struct fetch f = {.url = url_of(a, p, "/"), .max_bytes = 4 << 20};
     assert_string_equal(why(fetch(a, &f, &got)), "");
     assert_int_equal(got.body.n, 4 << 20);
     f.max_bytes = (4 << 20) - 1;
     assert_string_equal(why(fetch(a, &f, &got)), "upstream_too_large");
-    peer_stop(p);
+    origin_stop(p);
     buf_free(&b.text);
     free(zeros);
 }
@@ -180,16 +180,16 @@ static void test_coded_is_bounded_decoded(void **state)
 // --- redirects ----------------------------------------------------------------------------
 
 // /N/rest sends N times elsewhere on the same host; then 200.
-static void serve_hops(struct peer_conn *c)
+static void serve_hops(struct origin_conn *c)
 {
     char text[300];
-    while (peer_request(c, requests[c->nth % 8], sizeof(requests[0]))) {
+    while (origin_request(c, requests[c->nth % 8], sizeof(requests[0]))) {
         int left = (int)strtol(strchr(requests[c->nth % 8], '/') + 1, NULL, 10);
         if (left)
             snprintf(text, sizeof(text),
                      "HTTP/1.1 %s Moved\r\nLocation: /%d\r\nContent-Length: 0\r\n\r\n",
-                     (const char *)c->peer->script, left - 1);
-        if (!peer_says(c, left ? text : OK_HEAD "Content-Length: 3\r\n\r\nend"))
+                     (const char *)c->origin->script, left - 1);
+        if (!origin_says(c, left ? text : OK_HEAD "Content-Length: 3\r\n\r\nend"))
             return;
     }
 }
@@ -208,7 +208,7 @@ static void test_redirects(void **state)
     ARENA(a);
     for (size_t i = 0; i < 5; i++) {
         struct fetch_answer got;
-        struct peer *p = peer_start("127.0.0.1", serve_hops, ways[i].status, NULL);
+        struct origin *p = origin_start("127.0.0.1", serve_hops, ways[i].status, NULL);
         struct http_header key = {STR("Authorization"), STR("Bearer k")};
         struct fetch f = {.url = url_of(a, p, "/2"),
                           .redirects = 2,
@@ -226,7 +226,7 @@ static void test_redirects(void **state)
         f.redirects = 0;
         assert_string_equal(why(fetch(a, &f, &got)), "");
         assert_int_equal(got.status, strtol(ways[i].status, NULL, 10));
-        peer_stop(p);
+        origin_stop(p);
     }
 }
 
@@ -235,12 +235,12 @@ static void test_redirect_abroad(void **state)
     (void)state;
     ARENA(a);
     struct fetch_answer got;
-    struct peer *end =
-        peer_start("127.0.0.1", serve_text, OK_HEAD "Content-Length: 3\r\n\r\nend", NULL);
+    struct origin *end =
+        origin_start("127.0.0.1", serve_text, OK_HEAD "Content-Length: 3\r\n\r\nend", NULL);
     const char *there = arena_printf(
         a, "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:%d/\r\nContent-Length: 0\r\n\r\n",
         end->port);
-    struct peer *p = peer_start("127.0.0.1", serve_text, there, NULL);
+    struct origin *p = origin_start("127.0.0.1", serve_text, there, NULL);
     struct http_header headers[] = {{STR("Authorization"), STR("Bearer k")},
                                     {STR("Cookie"), STR("c")},
                                     {STR("X-Api-Key"), STR("k")},
@@ -253,18 +253,18 @@ static void test_redirect_abroad(void **state)
     assert_null(strstr(requests[0], "Cookie"));
     assert_null(strstr(requests[0], "Api-Key"));
     assert_non_null(strstr(requests[0], "Accept: image/png"));
-    peer_stop(p);
+    origin_stop(p);
     static const char *const elsewhere[] = {"file:///etc/passwd", "ftp://127.0.0.1/",
                                             "gopher://x/"};
     for (size_t i = 0; i < 3; i++) {
         there = arena_printf(a, "HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n",
                              elsewhere[i]);
-        p = peer_start("127.0.0.1", serve_text, there, NULL);
+        p = origin_start("127.0.0.1", serve_text, there, NULL);
         f.url = url_of(a, p, "/");
         assert_string_equal(why(fetch(a, &f, &got)), "upstream_failed");
-        peer_stop(p);
+        origin_stop(p);
     }
-    peer_stop(end);
+    origin_stop(end);
 }
 
 static void test_no_way_down_from_https(void **state)
@@ -273,7 +273,7 @@ static void test_no_way_down_from_https(void **state)
     ARENA(a);
     struct fetch_answer got;
     SSL_CTX *tls = authority_issue(&ca, "DNS:localhost", -60, 3600);
-    struct peer *p = peer_start(
+    struct origin *p = origin_start(
         "127.0.0.1", serve_text,
         "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", tls);
     struct fetch f = {.url = arena_printf(a, "https://localhost:%d/", p->port), .redirects = 3};
@@ -282,7 +282,7 @@ static void test_no_way_down_from_https(void **state)
     assert_string_equal(why(fetch(a, &f, &got)), "");
     f.url = arena_printf(a, "https://127.0.0.1:%d/", p->port); // not for this address
     assert_string_equal(why(fetch(a, &f, &got)), "upstream_unreachable");
-    peer_stop(p);
+    origin_stop(p);
     SSL_CTX_free(tls);
 }
 
@@ -296,26 +296,27 @@ static void test_guard(void **state)
                                         "[::1]",      "[::ffff:127.0.0.1]", "[::]"};
     ARENA(a);
     struct fetch_answer got;
-    struct peer *p = peer_start("127.0.0.1", serve_text, OK_HEAD "Content-Length: 0\r\n\r\n", NULL);
+    struct origin *p =
+        origin_start("127.0.0.1", serve_text, OK_HEAD "Content-Length: 0\r\n\r\n", NULL);
     for (size_t i = 0; i < sizeof(hosts) / sizeof(*hosts); i++) {
         struct fetch f = {.url = arena_printf(a, "http://%s:%d/", hosts[i], p->port),
                           .guarded = true};
-        if (strcmp(why(fetch(a, &f, &got)), "address_forbidden"))
+        if (!text_eq(why(fetch(a, &f, &got)), "address_forbidden"))
             fail_msg("%s", hosts[i]);
     }
     assert_int_equal(p->accepted, 0);
-    peer_stop(p);
+    origin_stop(p);
 }
 
 // A proxy that is also whatever lies behind it.
-static void serve_proxy(struct peer_conn *c)
+static void serve_proxy(struct origin_conn *c)
 {
     char asked[4096];
-    while (peer_request(c, asked, sizeof(asked))) {
+    while (origin_request(c, asked, sizeof(asked))) {
         if (!strncmp(asked, "CONNECT", 7))
-            peer_says(c, "HTTP/1.1 200 OK\r\n\r\n");
+            origin_says(c, "HTTP/1.1 200 OK\r\n\r\n");
         else
-            peer_says(c, c->peer->script);
+            origin_says(c, c->origin->script);
         snprintf(requests[c->nth % 8], sizeof(requests[0]), "%s", asked);
     }
 }
@@ -325,7 +326,7 @@ static void test_proxy_and_guard_at_every_hop(void **state)
     (void)state;
     ARENA(a);
     struct fetch_answer got;
-    struct peer *p = peer_start(
+    struct origin *p = origin_start(
         "127.0.0.1", serve_proxy,
         "HTTP/1.1 302 Found\r\nLocation: http://127.1/\r\nContent-Length: 0\r\n\r\n", NULL);
     struct fetch f = {.url = "http://up.test/", .guarded = true, .proxy = url_of(a, p, "")};
@@ -339,7 +340,7 @@ static void test_proxy_and_guard_at_every_hop(void **state)
     f.guarded = false; // the address is reached through the proxy
     f.redirects = 0;
     assert_string_equal(why(fetch(a, &f, &got)), "");
-    peer_stop(p);
+    origin_stop(p);
 }
 
 static void test_environment_proxies_are_ignored(void **state)
@@ -349,12 +350,13 @@ static void test_environment_proxies_are_ignored(void **state)
     struct fetch_answer got;
     setenv("http_proxy", "http://127.0.0.1:1", 1);
     setenv("all_proxy", "http://127.0.0.1:1", 1);
-    struct peer *p = peer_start("127.0.0.1", serve_text, OK_HEAD "Content-Length: 0\r\n\r\n", NULL);
+    struct origin *p =
+        origin_start("127.0.0.1", serve_text, OK_HEAD "Content-Length: 0\r\n\r\n", NULL);
     struct fetch f = {.url = url_of(a, p, "/")};
     assert_string_equal(why(fetch(a, &f, &got)), "");
     unsetenv("http_proxy");
     unsetenv("all_proxy");
-    peer_stop(p);
+    origin_stop(p);
 }
 
 int main(void)

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "common/http/tls.h"
-#include "unit/common/http/peer.h"
+#include "unit/common/http/origin.h"
 
 static struct tls_context *context;
 

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "caller.h"
-#include "peer.h"
+#include "origin.h"
 
 static struct authority ca;
 
@@ -26,69 +26,69 @@ struct script {
     unsigned char name[600];
 };
 
-static bool say(struct peer_conn *c, const struct script *s, const void *bytes, size_t n)
+static bool say(struct origin_conn *c, const struct script *s, const void *bytes, size_t n)
 {
     if (!s->dribbles)
-        return peer_say(c, bytes, n);
+        return origin_say(c, bytes, n);
     for (size_t i = 0; i < n; i++) {
-        if (!peer_say(c, (const char *)bytes + i, 1))
+        if (!origin_say(c, (const char *)bytes + i, 1))
             return false;
         nanosleep(&(struct timespec){0, 1000000}, NULL);
     }
     return true;
 }
 
-static void be_upstream(struct peer_conn *c, struct script *s)
+static void be_upstream(struct origin_conn *c, struct script *s)
 {
     if (s->tls) {
         c->ssl = SSL_new(s->tls);
         SSL_set_fd(c->ssl, c->fd);
         c->shaken = SSL_accept(c->ssl) == 1;
     }
-    while (peer_request(c, s->request, sizeof(s->request)))
-        peer_says(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+    while (origin_request(c, s->request, sizeof(s->request)))
+        origin_says(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
 }
 
-static void serve_connect(struct peer_conn *c)
+static void serve_connect(struct origin_conn *c)
 {
-    struct script *s = (struct script *)(uintptr_t)c->peer->script;
-    if (!peer_request(c, s->asked, sizeof(s->asked)))
+    struct script *s = (struct script *)c->origin->script;
+    if (!origin_request(c, s->asked, sizeof(s->asked)))
         return;
     const char *fine = "HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\n";
     const char *text = s->says ? s->says : fine;
     if (say(c, s, text, strlen(text)) && !s->says)
         be_upstream(c, s);
     else
-        peer_wait_end(c);
+        origin_wait_end(c);
 }
 
-static void serve_socks(struct peer_conn *c)
+static void serve_socks(struct origin_conn *c)
 {
-    struct script *s = (struct script *)(uintptr_t)c->peer->script;
+    struct script *s = (struct script *)c->origin->script;
     unsigned char head[2], *p = s->name;
-    if (!peer_hear_all(c, head, 2) || !peer_hear_all(c, p, head[1]))
+    if (!origin_hear_all(c, head, 2) || !origin_hear_all(c, p, head[1]))
         return;
     if (s->login && (head[1] != 2 || p[1] != 2))
         return;
     say(c, s, s->login ? "\x05\x02" : "\x05\x00", 2);
     if (s->login) {
         memset(s->asked, 0, sizeof(s->asked));
-        peer_hear_all(c, head, 2);
-        peer_hear_all(c, s->asked, head[1]);
-        peer_hear_all(c, head + 1, 1);
-        peer_hear_all(c, s->asked + strlen(s->asked) + 1, head[1]);
+        origin_hear_all(c, head, 2);
+        origin_hear_all(c, s->asked, head[1]);
+        origin_hear_all(c, head + 1, 1);
+        origin_hear_all(c, s->asked + strlen(s->asked) + 1, head[1]);
         bool good = !strcmp(s->asked, "user") && !strcmp(s->asked + 5, "pass:word");
         say(c, s, good ? "\x01\x00" : "\x01\x01", 2);
         if (!good)
             return;
     }
-    peer_hear_all(c, p, 4);
+    origin_hear_all(c, p, 4);
     size_t n = p[3] == 1 ? 4 : p[3] == 4 ? 16 : 1;
-    peer_hear_all(c, p + 4, n);
-    peer_hear_all(c, p + 4 + n, p[3] == 3 ? p[4] + 2u : 2);
+    origin_hear_all(c, p + 4, n);
+    origin_hear_all(c, p + 4 + n, p[3] == 3 ? p[4] + 2u : 2);
     if (s->says) {
         say(c, s, s->says, 10);
-        peer_wait_end(c);
+        origin_wait_end(c);
         return;
     }
     static const char named[] = "\x05\x00\x00\x03\x04"
@@ -112,7 +112,7 @@ static void test_connect(void **state)
     struct caller *c = *state;
     for (int dribbles = 0; dribbles < 2; dribbles++) {
         struct script s = {.dribbles = dribbles};
-        struct peer *p = peer_start("127.0.0.1", serve_connect, &s, NULL);
+        struct origin *p = origin_start("127.0.0.1", serve_connect, &s, NULL);
         struct got *g = through(c, p->port, "http", "", "http://up.test/a");
         assert_string_equal(got_why(g), "");
         assert_string_equal(g->body.p, "hi");
@@ -131,7 +131,7 @@ static void test_connect(void **state)
         assert_string_equal(got_why(g), "");
         assert_ptr_equal(strstr(s.asked, "CONNECT [2001:db8::1]:81 HTTP/1.1\r\n"), s.asked);
         got_free(g);
-        peer_stop(p);
+        origin_stop(p);
     }
 }
 
@@ -146,26 +146,26 @@ static void test_connect_refused(void **state)
     };
     for (size_t i = 0; i < sizeof(answers) / sizeof(*answers); i++) {
         struct script s = {.says = answers[i]};
-        struct peer *p = peer_start("127.0.0.1", serve_connect, &s, NULL);
+        struct origin *p = origin_start("127.0.0.1", serve_connect, &s, NULL);
         struct got *g = through(*state, p->port, "http", "", "http://up.test/");
         assert_string_equal(got_why(g), "upstream_unreachable");
         assert_int_equal(g->heads, 0);
         assert_string_equal(s.request, "");
         got_free(g);
-        peer_stop(p);
+        origin_stop(p);
     }
 }
 
-static void serve_endless(struct peer_conn *c)
+static void serve_endless(struct origin_conn *c)
 {
-    struct script *s = (struct script *)(uintptr_t)c->peer->script;
-    peer_request(c, s->asked, sizeof(s->asked));
-    peer_says(c, "HTTP/1.1 200 OK\r\n");
-    while (peer_says(c, "X: aaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n"))
+    struct script *s = (struct script *)c->origin->script;
+    origin_request(c, s->asked, sizeof(s->asked));
+    origin_says(c, "HTTP/1.1 200 OK\r\n");
+    while (origin_says(c, "X: aaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n"))
         continue;
 }
 
-static void serve_end(struct peer_conn *c)
+static void serve_end(struct origin_conn *c)
 {
     (void)c;
 }
@@ -173,25 +173,25 @@ static void serve_end(struct peer_conn *c)
 static void test_broken_proxies(void **state)
 {
     struct script s = {0};
-    struct peer *p = peer_start("127.0.0.1", serve_endless, &s, NULL);
+    struct origin *p = origin_start("127.0.0.1", serve_endless, &s, NULL);
     struct got *g = through(*state, p->port, "http", "", "http://up.test/");
     assert_string_equal(got_why(g), "upstream_unreachable");
     got_free(g);
-    peer_stop(p);
-    p = peer_start("127.0.0.1", serve_end, &s, NULL);
+    origin_stop(p);
+    p = origin_start("127.0.0.1", serve_end, &s, NULL);
     for (int i = 0; i < 2; i++) {
         g = through(*state, p->port, i ? "socks5" : "http", "", "http://up.test/");
         assert_string_equal(got_why(g), "upstream_unreachable");
         got_free(g);
     }
-    peer_stop(p);
+    origin_stop(p);
 }
 
 static void test_socks(void **state)
 {
     for (int i = 0; i < 4; i++) {
         struct script s = {.dribbles = i & 1, .login = i & 2};
-        struct peer *p = peer_start("127.0.0.1", serve_socks, &s, NULL);
+        struct origin *p = origin_start("127.0.0.1", serve_socks, &s, NULL);
         const char *login = s.login ? "user:pass%3Aword@" : "";
         struct got *g = through(*state, p->port, "socks5", login, "http://up.test:8080/");
         assert_string_equal(got_why(g), "");
@@ -204,7 +204,7 @@ static void test_socks(void **state)
         g = through(*state, p->port, "socks5h", login, "http://[2001:db8::1]/");
         assert_memory_equal(s.name, "\x05\x01\x00\x04\x20\x01\x0d\xb8", 8);
         got_free(g);
-        peer_stop(p);
+        origin_stop(p);
     }
 }
 
@@ -213,22 +213,23 @@ static void test_socks_refused(void **state)
     static const struct {
         const char *says;
         bool login;
-        const char *user;
+        const char *user, *why;
     } ways[] = {
-        {"\x05\x05\x00\x01\0\0\0\0\0", false, ""}, // connection refused
-        {"\x05\x00\x00\x09\0\0\0\0\0", false, ""}, // unknown kind of address
-        {"\x04\x00\x00\x01\0\0\0\0\0", false, ""}, // another version
-        {NULL, true, "user:wrong@"},
-        {NULL, true, ""},
+        {"\x05\x05\x00\x01\0\0\0\0\0", false, "", "connection refused"},
+        {"\x05\x00\x00\x09\0\0\0\0\0", false, "", "unknown kind of address"},
+        {"\x04\x00\x00\x01\0\0\0\0\0", false, "", "not SOCKS5"},
+        {NULL, true, "user:wrong@", "user or password refused"},
+        {NULL, true, "", "proxy"},
     };
     for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
         struct script s = {.says = ways[i].says, .login = ways[i].login};
-        struct peer *p = peer_start("127.0.0.1", serve_socks, &s, NULL);
+        struct origin *p = origin_start("127.0.0.1", serve_socks, &s, NULL);
         struct got *g = through(*state, p->port, "socks5", ways[i].user, "http://up.test/");
         assert_string_equal(got_why(g), "upstream_unreachable");
+        assert_non_null(strstr(g->err->detail, ways[i].why));
         assert_string_equal(s.request, "");
         got_free(g);
-        peer_stop(p);
+        origin_stop(p);
     }
 }
 
@@ -237,7 +238,7 @@ static void test_tls_through_both(void **state)
     SSL_CTX *tls = authority_issue(&ca, "DNS:up.test", -60, 3600);
     for (int i = 0; i < 2; i++) {
         struct script s = {.tls = tls};
-        struct peer *p = peer_start("127.0.0.1", i ? serve_socks : serve_connect, &s, NULL);
+        struct origin *p = origin_start("127.0.0.1", i ? serve_socks : serve_connect, &s, NULL);
         struct got *g = through(*state, p->port, i ? "socks5" : "http", "", "https://up.test/");
         assert_string_equal(got_why(g), "");
         assert_string_equal(g->body.p, "hi");
@@ -247,7 +248,7 @@ static void test_tls_through_both(void **state)
         g = through(*state, p->port, i ? "socks5" : "http", "", "https://other.test/");
         assert_string_equal(got_why(g), "upstream_unreachable"); // not its certificate
         got_free(g);
-        peer_stop(p);
+        origin_stop(p);
     }
     SSL_CTX_free(tls);
 }
@@ -280,7 +281,7 @@ static void test_guard_of_literals(void **state)
         {"notlocalhost", true},
     };
     struct script s = {0};
-    struct peer *p = peer_start("127.0.0.1", serve_connect, &s, NULL);
+    struct origin *p = origin_start("127.0.0.1", serve_connect, &s, NULL);
     for (size_t i = 0; i < sizeof(hosts) / sizeof(*hosts); i++) {
         struct got *g = got_new(*state, "GET", "http://%s/", hosts[i].host);
         g->call.proxy =
@@ -288,11 +289,11 @@ static void test_guard_of_literals(void **state)
         g->call.guarded = true;
         got_start(g);
         got_wait(g);
-        if (strcmp(got_why(g), hosts[i].fine ? "" : "address_forbidden"))
+        if (!text_eq(got_why(g), hosts[i].fine ? "" : "address_forbidden"))
             fail_msg("%s: '%s'", hosts[i].host, got_why(g));
         got_free(g);
     }
-    peer_stop(p);
+    origin_stop(p);
 }
 
 int main(void)

@@ -1,6 +1,6 @@
 // Blocking sockets and threads: nothing in here shares code with what it tests.
 
-#include "peer.h"
+#include "origin.h"
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -15,16 +15,16 @@
 
 static void *run_conn(void *arg)
 {
-    struct peer_conn *c = arg;
-    if (c->peer->tls) {
-        c->ssl = SSL_new(c->peer->tls);
+    struct origin_conn *c = arg;
+    if (c->origin->tls) {
+        c->ssl = SSL_new(c->origin->tls);
         SSL_set_fd(c->ssl, c->fd);
         c->shaken = SSL_accept(c->ssl) == 1;
-        c->peer->resumed += c->shaken && SSL_session_reused(c->ssl);
+        c->origin->resumed += c->shaken && SSL_session_reused(c->ssl);
     }
     if (!c->ssl || c->shaken)
-        c->peer->serve(c);
-    c->peer->ended++;
+        c->origin->serve(c);
+    c->origin->ended++;
     if (c->ssl && c->shaken && c->fd >= 0)
         SSL_shutdown(c->ssl);
     SSL_free(c->ssl);
@@ -35,14 +35,14 @@ static void *run_conn(void *arg)
 
 static void *run_listener(void *arg)
 {
-    struct peer *p = arg;
+    struct origin *p = arg;
     for (int fd; (fd = accept(p->listener, NULL, NULL)) >= 0;) {
         int on = 1, nth = p->accepted;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-        if (nth == PEER_CONNS)
+        if (nth == ORIGIN_CONNS)
             abort();
-        struct peer_conn *c = calloc(1, sizeof(*c));
-        *c = (struct peer_conn){.peer = p, .fd = fd, .nth = nth};
+        struct origin_conn *c = calloc(1, sizeof(*c));
+        *c = (struct origin_conn){.origin = p, .fd = fd, .nth = nth};
         p->conns[nth] = c;
         p->accepted++;
         if (pthread_create(&c->thread, NULL, run_conn, c))
@@ -70,11 +70,11 @@ static int listen_at(const char *host, int *port)
     return fd;
 }
 
-struct peer *peer_start(const char *host, void (*serve)(struct peer_conn *c), const void *script,
-                        SSL_CTX *tls)
+struct origin *origin_start(const char *host, void (*serve)(struct origin_conn *c),
+                            const void *script, SSL_CTX *tls)
 {
     signal(SIGPIPE, SIG_IGN); // OpenSSL writes without MSG_NOSIGNAL, and so does libuv
-    struct peer *p = calloc(1, sizeof(*p));
+    struct origin *p = calloc(1, sizeof(*p));
     p->serve = serve;
     p->script = script;
     p->tls = tls;
@@ -88,7 +88,7 @@ struct peer *peer_start(const char *host, void (*serve)(struct peer_conn *c), co
     return p;
 }
 
-void peer_stop(struct peer *p)
+void origin_stop(struct origin *p)
 {
     if (!p)
         return;
@@ -96,7 +96,7 @@ void peer_stop(struct peer *p)
     pthread_join(p->thread, NULL);
     close(p->listener);
     for (int i = 0; i < p->accepted; i++) {
-        struct peer_conn *c = p->conns[i];
+        struct origin_conn *c = p->conns[i];
         if (c->fd >= 0)
             shutdown(c->fd, SHUT_RDWR);
         pthread_join(c->thread, NULL);
@@ -107,7 +107,7 @@ void peer_stop(struct peer *p)
     free(p);
 }
 
-bool peer_say(struct peer_conn *c, const void *bytes, size_t n)
+bool origin_say(struct origin_conn *c, const void *bytes, size_t n)
 {
     const char *p = bytes;
     while (n) {
@@ -120,20 +120,20 @@ bool peer_say(struct peer_conn *c, const void *bytes, size_t n)
     return true;
 }
 
-bool peer_says(struct peer_conn *c, const char *text)
+bool origin_says(struct origin_conn *c, const char *text)
 {
-    return peer_say(c, text, strlen(text));
+    return origin_say(c, text, strlen(text));
 }
 
-int peer_hear(struct peer_conn *c, void *to, size_t n)
+int origin_hear(struct origin_conn *c, void *to, size_t n)
 {
     return c->ssl ? SSL_read(c->ssl, to, (int)n) : (int)recv(c->fd, to, n, 0);
 }
 
-bool peer_hear_all(struct peer_conn *c, void *to, size_t n)
+bool origin_hear_all(struct origin_conn *c, void *to, size_t n)
 {
     for (char *p = to; n;) {
-        int got = peer_hear(c, p, n);
+        int got = origin_hear(c, p, n);
         if (got <= 0)
             return false;
         p += got;
@@ -142,33 +142,33 @@ bool peer_hear_all(struct peer_conn *c, void *to, size_t n)
     return true;
 }
 
-size_t peer_request(struct peer_conn *c, char *to, size_t cap)
+size_t origin_request(struct origin_conn *c, char *to, size_t cap)
 {
     size_t n = 0;
     // what was there stays until something comes: a test may still be looking at it
-    while (n < 4 || memcmp(to + n - 4, "\r\n\r\n", 4)) {
-        if (n + 1 >= cap || !peer_hear_all(c, to + n, 1))
+    while (n < 4 || memcmp(to + n - 4, "\r\n\r\n", 4) != 0) {
+        if (n + 1 >= cap || !origin_hear_all(c, to + n, 1))
             return 0;
         n++;
     }
     to[n] = '\0';
     const char *length = strcasestr(to, "\r\nContent-Length:");
     size_t body = length ? strtoul(length + strlen("\r\nContent-Length:"), NULL, 10) : 0;
-    if (n + body + 1 > cap || !peer_hear_all(c, to + n, body))
+    if (n + body + 1 > cap || !origin_hear_all(c, to + n, body))
         return 0;
     to[n + body] = '\0';
-    c->peer->requests++;
+    c->origin->requests++;
     return n + body;
 }
 
-void peer_wait_end(struct peer_conn *c)
+void origin_wait_end(struct origin_conn *c)
 {
     char sink[4096];
-    while (peer_hear(c, sink, sizeof(sink)) > 0)
+    while (origin_hear(c, sink, sizeof(sink)) > 0)
         continue;
 }
 
-void wire_reset(struct peer_conn *c)
+void origin_reset(struct origin_conn *c)
 {
     struct linger hard = {1, 0};
     setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));

@@ -8,12 +8,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { PEER_CONNS = 512 };
+enum { ORIGIN_CONNS = 512 };
 
-struct peer;
+struct origin;
 
-struct peer_conn {
-    struct peer *peer;
+struct origin_conn {
+    struct origin *origin;
     int fd;
     int nth; // 0 for the first one accepted
     SSL *ssl;
@@ -21,29 +21,29 @@ struct peer_conn {
     pthread_t thread;
 };
 
-struct peer {
+struct origin {
     int listener, port;
-    void (*serve)(struct peer_conn *c); // the connection is closed when it returns
-    const void *script;                 // the test's own
-    SSL_CTX *tls;                       // NULL: plain
+    void (*serve)(struct origin_conn *c); // the connection is closed when it returns
+    const void *script;                   // the test's own
+    SSL_CTX *tls;                         // NULL: plain
     _Atomic int accepted, ended, requests, resumed;
     pthread_t thread;
-    struct peer_conn *conns[PEER_CONNS];
+    struct origin_conn *conns[ORIGIN_CONNS];
 };
 
 // host "127.0.0.1" or "::1"; NULL if there is no such address here.
-struct peer *peer_start(const char *host, void (*serve)(struct peer_conn *c), const void *script,
-                        SSL_CTX *tls);
-void peer_stop(struct peer *p); // cuts what is open, joins all
+struct origin *origin_start(const char *host, void (*serve)(struct origin_conn *c),
+                            const void *script, SSL_CTX *tls);
+void origin_stop(struct origin *p); // cuts what is open, joins all
 
-bool peer_say(struct peer_conn *c, const void *bytes, size_t n);
-bool peer_says(struct peer_conn *c, const char *text);
-int peer_hear(struct peer_conn *c, void *to, size_t n);      // as read(): 0 at the end
-bool peer_hear_all(struct peer_conn *c, void *to, size_t n); // exactly n
+bool origin_say(struct origin_conn *c, const void *bytes, size_t n);
+bool origin_says(struct origin_conn *c, const char *text);
+int origin_hear(struct origin_conn *c, void *to, size_t n);      // as read(): 0 at the end
+bool origin_hear_all(struct origin_conn *c, void *to, size_t n); // exactly n
 // One request, head and Content-Length body, with a NUL after it; its length, 0 at the end.
-size_t peer_request(struct peer_conn *c, char *to, size_t cap);
-void peer_wait_end(struct peer_conn *c); // until the client closes
-void wire_reset(struct peer_conn *c);    // closes with RST
+size_t origin_request(struct origin_conn *c, char *to, size_t cap);
+void origin_wait_end(struct origin_conn *c); // until the client closes
+void origin_reset(struct origin_conn *c);    // closes with RST
 
 // --- certificates -----------------------------------------------------------------
 
