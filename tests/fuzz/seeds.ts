@@ -6,6 +6,8 @@ import zlib from "node:zlib";
 
 /** Variant bytes, taken from the end of an input (tests/fuzz/input.h): several of each seed. */
 const TAILS = ["\0\0\0", "\x01\x01\0", "\x80\x03\x01", "\0\x02\x40"];
+/** How many of them a target takes, by the first part of its name; else two. */
+const TAKEN: Record<string, number> = { request: 3, whole: 1 };
 
 type Add = (target: string, text: string | Uint8Array, tails?: string[]) => void;
 
@@ -134,8 +136,9 @@ function addSamples(add: Add): void {
 /** Writes them all below `folder`, a folder for each target. */
 export function writeSeeds(folder: string): void {
   const counts = new Map<string, number>();
-  const add: Add = (target, text, tails = TAILS) => {
-    for (const tail of tails) {
+  const add: Add = (target, text, tails) => {
+    const taken = TAKEN[target.split("-")[0] ?? ""] ?? 2;
+    for (const tail of tails ?? TAILS.map((bytes) => bytes.slice(-taken))) {
       const n = counts.get(target) ?? 0;
       counts.set(target, n + 1);
       mkdirSync(join(folder, target), { recursive: true });
