@@ -83,6 +83,7 @@ function useColumns(): Column<Token>[] {
     {
       key: "group",
       title: t("token.group"),
+      extra: true,
       csv: (token) => token.group,
       render: (token) =>
         token.group ? (
