@@ -37,7 +37,7 @@ void json_quote(struct buf *out, struct str s)
         put_escape(out, (unsigned char)s.p[i]);
         from = i + 1;
     }
-    buf_add(out, s.p + from, s.n - from);
+    buf_str(out, str_skip(s, from));
     buf_add(out, "\"", 1);
 }
 
@@ -172,26 +172,21 @@ void json_val(struct json *j, const char *key, yyjson_val *v)
     json_raw(j, key, v ? json_text_of(a, v) : STR("null"));
 }
 
-// Depth from the text, so that no deep value is ever walked: strings are skipped, brackets counted.
-static bool too_deep(struct str s)
+// The values of a document lie in one array in the order of the text; a container knows where its
+// next sibling is. So depth is a matter of which ends have not been passed, and nothing recurses.
+static bool too_deep(yyjson_doc *doc)
 {
+    const yyjson_val *ends[JSON_DEPTH_MAX];
     int depth = 0;
-    bool quoted = false;
-    for (size_t i = 0; i < s.n; i++) {
-        char c = s.p[i];
-        if (quoted) {
-            if (c == '\\')
-                i++;
-            else if (c == '"')
-                quoted = false;
-        } else if (c == '"') {
-            quoted = true;
-        } else if (c == '{' || c == '[') {
-            if (++depth > JSON_DEPTH_MAX)
-                return true;
-        } else if (c == '}' || c == ']') {
+    yyjson_val *v = yyjson_doc_get_root(doc), *end = v + yyjson_doc_get_val_count(doc);
+    for (; v < end; v++) {
+        while (depth && v >= ends[depth - 1])
             depth--;
-        }
+        if (!unsafe_yyjson_is_ctn(v))
+            continue;
+        if (depth == JSON_DEPTH_MAX)
+            return true;
+        ends[depth++] = unsafe_yyjson_get_next(v);
     }
     return false;
 }
@@ -200,14 +195,14 @@ static struct err *read_with(struct arena *a, struct str s, yyjson_read_flag fla
                              yyjson_val **root, const char **pool)
 {
     *root = NULL;
-    if (too_deep(s))
-        return err_new(a, &err_json_too_deep, "%d", JSON_DEPTH_MAX);
     yyjson_alc alc = alc_of(a);
     yyjson_read_err why = {0};
     yyjson_doc *doc = yyjson_read_opts((char *)s.p, s.n, flags, &alc, &why);
     if (!doc)
         return err_new(a, &err_json_invalid, "%s at byte %zu", why.msg ? why.msg : "empty",
                        why.pos);
+    if (too_deep(doc))
+        return err_new(a, &err_json_too_deep, "%d", JSON_DEPTH_MAX);
     *root = yyjson_doc_get_root(doc);
     *pool = doc->str_pool;
     return NULL;
@@ -230,12 +225,39 @@ struct err *json_read_in_place(struct arena *a, char *bytes, size_t n, yyjson_va
     return read_with(a, (struct str){bytes, n}, YYJSON_READ_INSITU, root, &pool);
 }
 
+enum { PAIRS_MOST = 24 };
+
+static struct err *duplicate(struct arena *a, yyjson_val *key)
+{
+    return err_new(a, &err_json_duplicate_key, "%.64s", yyjson_get_str(key));
+}
+
+// Fastest where there are few.
+static struct err *compare_pairs(struct arena *a, yyjson_val *object)
+{
+    yyjson_val *seen[PAIRS_MOST];
+    size_t i, max;
+    yyjson_val *key, *value;
+    yyjson_obj_foreach(object, i, max, key, value)
+    {
+        size_t n = yyjson_get_len(key);
+        for (size_t k = 0; k < i; k++)
+            if (yyjson_get_len(seen[k]) == n &&
+                !memcmp(yyjson_get_str(seen[k]), yyjson_get_str(key), n))
+                return duplicate(a, key);
+        seen[i] = key;
+    }
+    return NULL;
+}
+
 // Through a table of keyed hashes: the names come from strangers, who must not choose collisions.
 struct err *json_no_duplicates(struct arena *a, yyjson_val *object)
 {
     if (!yyjson_is_obj(object))
         return NULL;
     size_t count = yyjson_obj_size(object), slots = 16;
+    if (count <= PAIRS_MOST)
+        return compare_pairs(a, object);
     while (slots < count * 2)
         slots *= 2;
     yyjson_val **seen = NEW_ARRAY(a, yyjson_val *, slots);
@@ -247,7 +269,7 @@ struct err *json_no_duplicates(struct arena *a, yyjson_val *object)
         size_t n = yyjson_get_len(key), at = hash_table(text, n) & (slots - 1);
         for (; seen[at]; at = (at + 1) & (slots - 1))
             if (yyjson_equals_strn(seen[at], text, n))
-                return err_new(a, &err_json_duplicate_key, "%.64s", text);
+                return duplicate(a, key);
         seen[at] = key;
     }
     return NULL;

@@ -82,15 +82,14 @@ static struct err *wrong_login(struct http *x, const char *username)
     return err_new(x->arena, &err_login_failed, "%s from %s", username, x->ip);
 }
 
-// Counts the attempt, compares, and forgets the count when it was right.
+// Is it his password? Within the limit of guesses.
 static struct err *prove(struct http *x, const struct settings *s, const struct user *user,
                          const char *password, bool *right)
 {
     TRY(login_limit_begin(x->arena, x->ip, user->username, s->user.login_attempts));
-    TRY(check_password(x, user, password, right));
-    if (*right)
-        login_limit_passed(x->ip, user->username);
-    return NULL;
+    struct err *e = check_password(x, user, password, right);
+    login_limit_end(x->ip, user->username, *right ? LOGIN_RIGHT : e ? LOGIN_UNTRIED : LOGIN_WRONG);
+    return e;
 }
 
 static struct err *begin_session(struct http *x, const struct settings *s, struct user *user)
@@ -143,6 +142,7 @@ struct err *api_account_register(struct http *x)
         return err_new(x->arena, &err_register_off, "from %s", x->ip);
     TRY(http_body(x, account_register_fields, &in));
     TRY(login_limit_begin(x->arena, x->ip, "\nregister", REGISTRATIONS_PER_ADDRESS));
+    login_limit_end(x->ip, "\nregister", LOGIN_WRONG); // every one counts
     fields_default(x->arena, user_table.fields, &user);
     user.username = in.username;
     user.display_name = in.display_name;

@@ -2,6 +2,7 @@
 
 #include "controller/channel.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "common/arena.h"
@@ -14,7 +15,7 @@
 #include "service/audit.h"
 #include "service/health.h"
 
-enum { BATCH_MOST = 1000 };
+enum { BATCH_MOST = 1000, CALLS_MOST = 4 };
 
 static struct err *note(struct http *x, const struct channel *c, const char *what)
 {
@@ -302,13 +303,34 @@ static struct err *keep_result(struct http *x, struct channel *c, const struct p
     return p->fine && c->status == STATUS_AUTO_OFF ? health_enable(x->db, x->arena, c->id) : NULL;
 }
 
+// An upstream may take a minute to answer; most workers stay free for others.
+static _Atomic int calling;
+
+static struct err *call_begin(struct http *x)
+{
+    http_db_release(x);
+    if (atomic_fetch_add(&calling, 1) < CALLS_MOST)
+        return NULL;
+    atomic_fetch_sub(&calling, 1);
+    struct err *e = err_new(x->arena, &err_overloaded, "%d upstreams are being called", CALLS_MOST);
+    e->retry_after = 1;
+    return e;
+}
+
+static void call_end(void)
+{
+    atomic_fetch_sub(&calling, 1);
+}
+
 static struct err *test(struct http *x, int64_t id, const char *model)
 {
     struct channel c;
     struct probe p = {.model = ""};
     TRY(channel_by_id(x->db, x->arena, id, &c));
-    http_db_release(x);
-    TRY(probe_channel(x->arena, &c, model ? model : "", false, &p));
+    TRY(call_begin(x));
+    struct err *e = probe_channel(x->arena, &c, model ? model : "", false, &p);
+    call_end();
+    TRY(e);
     TRY(http_db_take(x));
     TRY(keep_result(x, &c, &p));
     return reply_probe(x, &c, &p);
@@ -371,8 +393,10 @@ struct err *api_channel_fetch_models(struct http *x)
     struct channel c;
     const char *models = "";
     TRY(read_fetch(x, &c));
-    http_db_release(x);
-    TRY(probe_models(x->arena, &c, &models));
+    TRY(call_begin(x));
+    struct err *e = probe_models(x->arena, &c, &models);
+    call_end();
+    TRY(e);
     struct json j = http_data(x);
     struct str rest = str_of(models), model;
     json_arr(&j, "data");

@@ -229,11 +229,11 @@ struct err *relay_prepare(struct relay *r)
     r->hide_usage = asks_for_usage(r);
     r->call = NEW(r->arena, struct call);
     bool own_prompt = !text_is_empty(c->row.system_prompt) && r->route->mode == MODE_CHAT;
-    if (r->translated || own_prompt || r->attempt.provider->fix_request)
+    if (r->translated || own_prompt)
         TRY(translate_body(r));
     else
         edit_body(r);
-    r->translated = r->translated || own_prompt || r->attempt.provider->fix_request;
+    r->translated = r->translated || own_prompt;
     TRY(url_parse(r->arena, r->attempt.url, &r->call->url));
     r->call->arena = r->arena;
     r->call->method = "POST";

@@ -113,13 +113,24 @@ static size_t cut_at(struct str s, size_t most)
     return most;
 }
 
-// One text that a column refuses would stop the books for ever: too long is cut (JSON, which would
-// break, is left out), and so is what is not UTF-8.
-static const char *fitting(struct arena *a, const struct field *f, const char *text)
+// Without the half character that somebody's cut left at the end.
+static const char *valid(struct arena *a, const char *text)
 {
     struct str s = str_of(text);
-    if (!utf8_valid(s))
-        return "";
+    if (utf8_valid(s))
+        return text;
+    for (size_t cut = 1; cut <= 3 && cut < s.n; cut++)
+        if (utf8_valid((struct str){s.p, s.n - cut}))
+            return arena_strndup(a, s.p, s.n - cut);
+    return "";
+}
+
+// One text that a column refuses would stop the books for ever: too long is cut (JSON, which would
+// break, is left out), and what is not UTF-8 left out.
+static const char *fitting(struct arena *a, const struct field *f, const char *text)
+{
+    text = valid(a, text);
+    struct str s = str_of(text);
     if (f->max <= 0 || s.n <= (size_t)f->max)
         return text;
     return *text == '{' ? "" : arena_strndup(a, text, cut_at(s, (size_t)f->max));
@@ -216,7 +227,8 @@ static struct err *read_batch(struct bookkeeper *k, struct arena *a, struct batc
 
 struct err *bookkeeper_batch(struct bookkeeper *k, struct arena *a, int *count)
 {
-    struct batch *b = NEW(a, struct batch);
+    struct batch *b = arena_raw(a, sizeof(*b)); // large: only its counts are cleared
+    b->count = b->delta_count = 0;
     struct journal_at to = k->at;
     bool already = false;
     *count = 0;

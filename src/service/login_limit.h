@@ -6,11 +6,14 @@
 struct arena;
 
 enum { LOGIN_WINDOW_SECONDS = 15 * 60, LOGIN_FAILURES_PER_ADDRESS = 100 };
+enum login_outcome { LOGIN_WRONG, LOGIN_RIGHT, LOGIN_UNTRIED };
 
-// Counts an attempt as failed, so that attempts at the same time cannot outrun the count.
-// err_login_limited with retry_after when `attempts` failures of this name and address (or 100 of
-// the address) stand already: then this one must not even be tried.
+// On a worker, before a password is looked at; login_limit_end() must follow. err_login_limited
+// with retry_after when `attempts` failures of this name and address (or 100 of the address) stand:
+// then the password must not even be tried, and no end follows. Attempts at the same time wait for
+// each other where their failure would exceed the limit, so nobody outruns the count and nobody
+// who is right is refused.
 struct err *login_limit_begin(struct arena *a, const char *ip, const char *name, int attempts);
 
-// It was right: the name's failures are forgotten, the address's count is as before.
-void login_limit_passed(const char *ip, const char *name);
+// A right one makes the name's failures forgotten; the address's stay.
+void login_limit_end(const char *ip, const char *name, enum login_outcome outcome);

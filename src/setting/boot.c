@@ -86,9 +86,12 @@ static struct err *kept_secret(struct arena *a, const char *folder, const char *
     if (fd < 0 && errno == ENOENT) {
         fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         rand_text(text, 64);
-        if (fd < 0 || write(fd, text, 64) != 64 || fsync(fd))
-            return err_new(a, &err_internal, "DATA_DIR: cannot write %s: %s", path,
-                           strerror(errno));
+        if (fd < 0 || write(fd, text, 64) != 64 || fsync(fd)) {
+            struct err *e =
+                err_new(a, &err_internal, "DATA_DIR: cannot write %s: %s", path, strerror(errno));
+            unlink(path); // half a secret would be taken for a whole one
+            return e;
+        }
     } else if (fd < 0 || !read_file(fd, text, 127)) {
         return err_new(a, &err_internal, "DATA_DIR: cannot read %s: %s", path, strerror(errno));
     }

@@ -71,7 +71,14 @@ static const struct field site_fields[] = {
     {0},
 };
 
-// A map's values must all be numbers that price arithmetic can hold.
+static struct err *check_names(struct arena *a, const char *key, yyjson_val *map)
+{
+    struct err *e = json_no_duplicates(a, map);
+    return e ? err_new(a, &err_field_invalid, "%s: %s twice", key, e->detail) : NULL;
+}
+
+// A map's values must all be numbers that price arithmetic can hold: six digits behind the point,
+// and what is not free must not become so.
 static struct err *check_numbers(struct arena *a, const char *key, yyjson_val *map)
 {
     size_t i, max;
@@ -79,51 +86,62 @@ static struct err *check_numbers(struct arena *a, const char *key, yyjson_val *m
     yyjson_obj_foreach(map, i, max, name, value)
     {
         double v = yyjson_get_num(value);
-        if (!yyjson_is_num(value) || !(v >= 0 && v <= SETTING_RATIO_MAX))
+        bool fits = v == 0 || (v >= SETTING_RATIO_LEAST && v <= SETTING_RATIO_MAX);
+        if (!yyjson_is_num(value) || !fits)
             return err_new(a, &err_field_invalid, "%s: %s", key, yyjson_get_str(name));
     }
-    return json_no_duplicates(a, map);
+    return check_names(a, key, map);
 }
 
-static struct err *check_map(struct arena *a, const char *key, const char *text, int levels)
+static struct err *check_texts(struct arena *a, const char *key, yyjson_val *map)
 {
-    yyjson_val *root, *name, *value;
     size_t i, max;
-    TRY(json_read(a, str_of(text), &root));
-    if (levels == 1)
-        return check_numbers(a, key, root);
-    yyjson_obj_foreach(root, i, max, name, value)
+    yyjson_val *name, *value;
+    yyjson_obj_foreach(map, i, max, name, value)
+    {
+        if (!yyjson_is_str(value))
+            return err_new(a, &err_field_invalid, "%s: %s", key, yyjson_get_str(name));
+    }
+    return check_names(a, key, map);
+}
+
+static struct err *check_nested(struct arena *a, const char *key, yyjson_val *map)
+{
+    size_t i, max;
+    yyjson_val *name, *value;
+    yyjson_obj_foreach(map, i, max, name, value)
     {
         if (!yyjson_is_obj(value))
             return err_new(a, &err_field_invalid, "%s: %s", key, yyjson_get_str(name));
         TRY(check_numbers(a, key, value));
     }
-    return NULL;
+    return check_names(a, key, map);
 }
 
 static struct err *check_ratio(struct arena *a, const struct settings *s)
 {
     const struct {
         const char *key, *text;
-        int levels;
+        struct err *(*check)(struct arena *a, const char *key, yyjson_val *map);
     } maps[] = {
-        {"ModelRatio", s->ratio.model_ratio, 1},
-        {"CompletionRatio", s->ratio.completion_ratio, 1},
-        {"ModelPrice", s->ratio.model_price, 1},
-        {"CacheRatio", s->ratio.cache_ratio, 1},
-        {"CreateCacheRatio", s->ratio.create_cache_ratio, 1},
-        {"CreateCache1hRatio", s->ratio.create_cache_1h_ratio, 1},
-        {"GroupRatio", s->ratio.group_ratio, 1},
-        {"GroupGroupRatio", s->ratio.group_group_ratio, 2},
+        {"ModelRatio", s->ratio.model_ratio, check_numbers},
+        {"CompletionRatio", s->ratio.completion_ratio, check_numbers},
+        {"ModelPrice", s->ratio.model_price, check_numbers},
+        {"CacheRatio", s->ratio.cache_ratio, check_numbers},
+        {"CreateCacheRatio", s->ratio.create_cache_ratio, check_numbers},
+        {"CreateCache1hRatio", s->ratio.create_cache_1h_ratio, check_numbers},
+        {"GroupRatio", s->ratio.group_ratio, check_numbers},
+        {"GroupGroupRatio", s->ratio.group_group_ratio, check_nested},
+        {"UserUsableGroups", s->ratio.user_usable_groups, check_texts},
     };
     for (size_t i = 0; i < sizeof(maps) / sizeof(*maps); i++) {
+        yyjson_val *root;
         if (text_is_empty(maps[i].text))
             return err_new(a, &err_field_invalid, "%s", maps[i].key);
-        TRY(check_map(a, maps[i].key, maps[i].text, maps[i].levels));
+        TRY(json_read(a, str_of(maps[i].text), &root));
+        TRY(maps[i].check(a, maps[i].key, root));
     }
-    return text_is_empty(s->ratio.user_usable_groups)
-               ? err_new(a, &err_field_invalid, "UserUsableGroups")
-               : NULL;
+    return NULL;
 }
 
 static struct err *check_relay(struct arena *a, const struct settings *s)

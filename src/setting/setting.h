@@ -57,6 +57,7 @@ struct setting_group {
     struct err *(*check)(struct arena *a, const struct settings *s); // NULL: the fields say it all
 };
 enum { SETTING_RATIO_MAX = 100000 }; // of every ratio and price: what price arithmetic can hold
+#define SETTING_RATIO_LEAST 0.000001 // of those that are not 0
 
 extern const struct setting_group setting_groups[]; // ends with {0}
 
@@ -71,11 +72,11 @@ struct err *settings_load(struct db *db, struct arena *a, struct settings *out, 
 // Checks and stores one value given as text. err_not_found for an unknown key, err_field_invalid.
 struct err *setting_set(struct db *db, struct arena *a, const char *key, const char *value);
 
-// [{"key","value","group","type","default","secret"}] of all but secret values, into *j.
+// [{"key","value","group","type","default"}] of all but secret values, into *j.
 void settings_write(const struct settings *s, struct json *j);
 // The text form of one setting's value, as it is stored.
 const char *setting_text(struct arena *a, const struct settings *s, const char *key);
 
-// "100-199,429": does it hold this status? Malformed lists hold nothing.
+// "100-199,429": does it hold this status? Malformed pieces hold nothing.
 bool status_list_has(const char *list, int status);
 bool status_list_valid(const char *list);

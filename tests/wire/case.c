@@ -33,7 +33,7 @@ static struct str read_file(struct arena *a, const char *path)
     }
     fseek(f, 0, SEEK_END);
     size_t n = (size_t)ftell(f);
-    rewind(f);
+    fseek(f, 0, SEEK_SET);
     char *text = arena_raw(a, n + 1);
     n = fread(text, 1, n, f);
     text[n] = '\0';

@@ -119,6 +119,19 @@ static const struct {
     {"thinking", offsetof(struct chat_usage, thinking)},
 };
 
+static int64_t count_of(const struct chat_usage *u, size_t i)
+{
+    return *(const int64_t *)((const char *)u + counts[i].at);
+}
+
+static bool same_usage(const struct chat_usage *a, const struct chat_usage *b)
+{
+    for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
+        if (count_of(a, i) != count_of(b, i))
+            return false;
+    return a->known == b->known;
+}
+
 // "usage: prompt 10 read 5 completion 3"; what is not named is 0. "usage: none".
 static void expect_usage(struct run *r, const struct chat_usage *u, const char *who)
 {
@@ -128,7 +141,7 @@ static void expect_usage(struct run *r, const struct chat_usage *u, const char *
     if (case_flag(s, "none") != !u->known)
         complain(r, s, "%s: usage is %sknown", who, u->known ? "" : "not ");
     for (size_t i = 0; !case_flag(s, "none") && i < sizeof(counts) / sizeof(*counts); i++) {
-        int64_t want = 0, got = *(const int64_t *)((const char *)u + counts[i].at);
+        int64_t want = 0, got = count_of(u, i);
         for (int n = 0; case_word(s, n).p; n += 2)
             if (str_is(case_word(s, n), counts[i].name))
                 str_to_int(case_word(s, n + 1), &want);
@@ -373,15 +386,20 @@ static struct err *read_frames(struct run *r, struct replay *p, struct cutter *c
     return last ? chat_read_end(&p->reader) : NULL;
 }
 
-// `step` bytes at a time; 0: two pieces, the first of `first` bytes.
-static void replay_stream(struct run *r, struct arena *a, struct str bytes, size_t step,
-                          size_t first, bool metering, struct outcome *o)
+// How the bytes arrive: `step` at a time; 0: two pieces, the first of `first` bytes.
+struct pace {
+    size_t step, first;
+};
+
+static void replay_stream(struct run *r, struct arena *a, struct str bytes, struct pace pace,
+                          bool metering, struct outcome *o)
 {
     struct replay p;
     struct cutter c = {0};
     struct err *e = NULL;
+    size_t more = pace.step ? pace.step : bytes.n;
     replay_begin(r, &p, a, o, metering);
-    for (size_t n = step ? step : first; n < bytes.n && !e; n += step ? step : bytes.n)
+    for (size_t n = pace.step ? pace.step : pace.first; n < bytes.n && !e; n += more)
         e = read_frames(r, &p, &c, (struct str){bytes.p, n}, false);
     if (!e)
         e = read_frames(r, &p, &c, bytes, true);
@@ -396,15 +414,15 @@ static void replay_whole(struct run *r, struct arena *a, struct str bytes, bool 
     replay_end(r, &p, chat_read_whole(&p.reader, bytes));
 }
 
-static void expect_same(struct run *r, const struct section *s, struct str bytes, size_t step,
-                        size_t first, const struct outcome *whole)
+static void expect_same(struct run *r, const struct section *s, struct str bytes, struct pace pace,
+                        const struct outcome *whole)
 {
     ARENA(a);
     struct outcome o;
-    replay_stream(r, a, bytes, step, first, false, &o);
-    if (!str_eq(buf_view(&o.out), buf_view(&whole->out)) ||
-        memcmp(&o.usage, &whole->usage, sizeof(o.usage)) != 0)
-        complain(r, s, "cut at %zu (steps of %zu) it reads differently:\n%s", first, step, o.out.p);
+    replay_stream(r, a, bytes, pace, false, &o);
+    if (!str_eq(buf_view(&o.out), buf_view(&whole->out)) || !same_usage(&o.usage, &whole->usage))
+        complain(r, s, "cut at %zu (steps of %zu) it reads differently:\n%s", pace.first, pace.step,
+                 o.out.p);
     buf_free(&o.out);
 }
 
@@ -412,9 +430,9 @@ static void check_splits(struct run *r, const struct section *s, struct str byte
                          const struct outcome *whole)
 {
     int before = r->failures;
-    expect_same(r, s, bytes, 1, 0, whole);
+    expect_same(r, s, bytes, (struct pace){.step = 1}, whole);
     for (size_t n = 1; n < bytes.n && r->failures == before; n++)
-        expect_same(r, s, bytes, 0, n, whole);
+        expect_same(r, s, bytes, (struct pace){.first = n}, whole);
 }
 
 // A meter that only reads along sees the same usage in the frames that bear a sign.
@@ -423,7 +441,7 @@ static void check_meter(struct run *r, struct str bytes, const struct outcome *w
     ARENA(a);
     struct outcome o;
     if (stream)
-        replay_stream(r, a, bytes, bytes.n, 0, true, &o);
+        replay_stream(r, a, bytes, (struct pace){bytes.n, 0}, true, &o);
     else
         replay_whole(r, a, bytes, true, &o);
     expect_usage(r, &o.usage, "meter");
@@ -459,7 +477,7 @@ static void check_answer(struct run *r, const struct section *s)
     struct outcome whole;
     bool stream = is_stream(s);
     if (stream)
-        replay_stream(r, r->a, bytes, bytes.n, 0, false, &whole);
+        replay_stream(r, r->a, bytes, (struct pace){bytes.n, 0}, false, &whole);
     else
         replay_whole(r, r->a, bytes, false, &whole);
     bool plain = (!whole.ended || whole.failed) && !(gets && is_stream(gets));
@@ -531,7 +549,7 @@ static void run_all(const char *path, int *passed, int *failed)
             run_all(inner, passed, failed);
         free(entries[i]);
     }
-    free(entries);
+    free((void *)entries);
 }
 
 int main(int argc, char **argv)

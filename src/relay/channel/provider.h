@@ -24,6 +24,7 @@ struct provider {
 
     // Hooks for what data cannot say. NULL means the dialect's own behaviour.
     struct err *(*fix_url)(struct attempt *t);
+    // fix_request runs where a request is translated; one of the same dialect stays as it was sent.
     struct err *(*fix_request)(struct attempt *t, struct chat_request *request);
     struct err *(*fix_event)(struct attempt *t, struct chat_event *ev);
     // Logs in first (on a worker) and caches the result; NULL where the key is the credential.

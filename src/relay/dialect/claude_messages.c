@@ -12,8 +12,12 @@
 
 void claude_write_marker(struct claude_writing *w, const char *ttl)
 {
-    if (!ttl || (w->skip > 0 && w->skip--))
+    if (!ttl)
         return;
+    if (w->skip > 0) {
+        w->skip--;
+        return;
+    }
     json_obj(&w->j, "cache_control");
     json_str(&w->j, "type", "ephemeral");
     if (strcmp(ttl, "5m") != 0)

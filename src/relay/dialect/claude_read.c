@@ -259,21 +259,28 @@ struct err *claude_read_frame(struct chat_reader *r, const struct frame *f)
     return NULL;
 }
 
-struct err *claude_read_whole(struct chat_reader *r, yyjson_val *body)
+static struct err *read_content(struct chat_reader *r, struct chat_choice *c, yyjson_val *content)
 {
     size_t i, max;
-    yyjson_val *block, *content = yyjson_obj_get(body, "content");
-    struct chat_choice *c = chat_choice(r, 0);
-    if (text_eq(json_text_at(body, "type"), "error") || !yyjson_is_arr(content))
-        return read_failure(r, body);
-    take_usage(&r->usage, yyjson_obj_get(body, "usage"));
-    r->usage.prompt_known = r->usage.known = yyjson_is_obj(yyjson_obj_get(body, "usage"));
-    TRY(chat_start(r, json_str_at(body, "id"), json_str_at(body, "model")));
+    yyjson_val *block;
     yyjson_arr_foreach(content, i, max, block)
     {
         TRY(begin_block(r, c, block));
         TRY(end_block(r, c));
     }
+    return NULL;
+}
+
+struct err *claude_read_whole(struct chat_reader *r, yyjson_val *body)
+{
+    yyjson_val *content = yyjson_obj_get(body, "content"), *usage = yyjson_obj_get(body, "usage");
+    struct chat_choice *c = chat_choice(r, 0);
+    if (text_eq(json_text_at(body, "type"), "error") || !yyjson_is_arr(content))
+        return read_failure(r, body);
+    take_usage(&r->usage, usage);
+    r->usage.prompt_known = r->usage.known = yyjson_is_obj(usage);
+    TRY(chat_start(r, json_str_at(body, "id"), json_str_at(body, "model")));
+    TRY(read_content(r, c, content));
     if (r->usage.known)
         TRY(chat_usage(r));
     TRY(read_stop(r, c, body));

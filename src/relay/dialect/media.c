@@ -72,11 +72,5 @@ struct str media_to_url(struct arena *a, const struct chat_part *p)
     if (!p->data.n)
         return (struct str){0};
     struct str mime = media_mime(p->data, p->mime);
-    size_t n = mime.n + p->data.n + sizeof("data:;base64,") - 1;
-    char *text = arena_raw(a, n + 1);
-    memcpy(text, "data:", 5);
-    memcpy(text + 5, mime.p, mime.n);
-    memcpy(text + 5 + mime.n, ";base64,", 8);
-    memcpy(text + 13 + mime.n, p->data.p, p->data.n);
-    return (struct str){text, n};
+    return str_of(arena_printf(a, "data:%.*s;base64,%.*s", STR_ARGS(mime), STR_ARGS(p->data)));
 }

@@ -101,27 +101,30 @@ static struct err *begin(struct calls *s, struct call *c)
             r->own = name_map_new(r->arena, r->request->tools, OPENAI_NAME_MAX);
         name = name_from_wire(r->own, name);
     }
-    s->live = c;
     TRY(chat_call(r, s->c, c->id, name));
     return send_args(s, c);
 }
 
-// A call begins when it has a name and something follows: names may come in pieces.
+// The call that may begin now: it has a name, or never will, and something follows (names may come
+// in pieces). NULL: wait.
+static struct call *ready(const struct calls *s, bool all)
+{
+    struct call *next = s->live ? s->live->next : s->first;
+    bool free = !s->live || s->live->complete || all;
+    bool follows = next && (next->next || all);
+    if (!next || !free || !(next->began || follows))
+        return NULL;
+    return next->name.n || follows ? next : NULL;
+}
+
 static struct err *advance(struct calls *s, bool all)
 {
-    for (;;) {
-        struct call *next = s->live ? s->live->next : s->first;
-        bool free = !s->live || s->live->complete || all;
-        if (!next || !free || !(next->began || next->next || all))
-            return NULL;
-        if (next->name.n) {
+    for (struct call *next; (next = ready(s, all));) {
+        s->live = next;
+        if (next->name.n) // a call that never got one could not be run by anybody
             TRY(begin(s, next));
-        } else if (all || next->next) {
-            s->live = next; // never got a name: nobody could run it
-        } else {
-            return NULL;
-        }
     }
+    return NULL;
 }
 
 static struct err *take(struct calls *s, struct call *c, struct str name, struct str args)

@@ -15,8 +15,8 @@ struct calls {
 };
 
 void calls_init(struct calls *s, struct chat_reader *r, struct chat_choice *c);
-struct err *calls_read(struct calls *s, yyjson_val *call);     // an element of tool_calls
-struct err *calls_read_old(struct calls *s, yyjson_val *call); // function_call
+struct err *calls_read(struct calls *s, yyjson_val *in);     // an element of tool_calls
+struct err *calls_read_old(struct calls *s, yyjson_val *in); // function_call
 // Keeps the text back if a call's arguments have not ended: true if it did.
 bool calls_hold(struct calls *s, enum part_kind kind, struct str text);
 struct err *calls_end(struct calls *s); // sends what waits

@@ -322,20 +322,30 @@ static void read_format(yyjson_val *body, struct chat_request *out)
 
 static struct err *read_sampling(struct arena *a, yyjson_val *body, struct chat_request *out)
 {
-    TRY(take_real(a, body, "temperature", &out->has_temperature, &out->temperature));
-    TRY(take_real(a, body, "top_p", &out->has_top_p, &out->top_p));
+    const struct {
+        const char *name;
+        bool *said;
+        double *value;
+    } reals[] = {
+        {"temperature", &out->has_temperature, &out->temperature},
+        {"top_p", &out->has_top_p, &out->top_p},
+        {"presence_penalty", &out->has_presence, &out->presence},
+        {"frequency_penalty", &out->has_frequency, &out->frequency},
+    };
+    for (size_t i = 0; i < sizeof(reals) / sizeof(*reals); i++)
+        TRY(take_real(a, body, reals[i].name, reals[i].said, reals[i].value));
     TRY(take_int(a, body, "top_k", &out->has_top_k, &out->top_k));
     TRY(take_int(a, body, "seed", &out->has_seed, &out->seed));
-    TRY(take_real(a, body, "presence_penalty", &out->has_presence, &out->presence));
-    TRY(take_real(a, body, "frequency_penalty", &out->has_frequency, &out->frequency));
-    TRY(take_stops(a, body, "stop", &out->stop));
-    out->logit_bias = yyjson_obj_get(body, "logit_bias");
-    if (!yyjson_is_obj(out->logit_bias))
-        out->logit_bias = NULL;
+    return take_stops(a, body, "stop", &out->stop);
+}
+
+static void read_probabilities(yyjson_val *body, struct chat_request *out)
+{
+    yyjson_val *bias = yyjson_obj_get(body, "logit_bias");
+    out->logit_bias = yyjson_is_obj(bias) ? bias : NULL;
     out->logprobs = -1;
     if (json_bool_at(body, "logprobs", false))
         out->logprobs = (int)json_int_at(body, "top_logprobs", 0);
-    return NULL;
 }
 
 // DeepSeek's and OpenRouter's callers switch thinking in their own ways.
@@ -373,6 +383,7 @@ struct err *openai_parse_request(struct arena *a, yyjson_val *body, struct chat_
     read_choice(body, out);
     read_format(body, out);
     TRY(read_sampling(a, body, out));
+    read_probabilities(body, out);
     read_effort(body, out);
     return read_labels(a, body, out);
 }

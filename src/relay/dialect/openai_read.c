@@ -13,6 +13,7 @@
 struct answer {
     struct calls calls;
     struct think think;
+    bool refused;
 };
 
 static struct answer *answer_of(struct chat_reader *r, struct chat_choice *c)
@@ -121,7 +122,8 @@ static struct err *finish(struct chat_reader *r, struct chat_choice *c, enum cha
         return NULL;
     TRY(think_end(&mine->think));
     TRY(calls_end(&mine->calls));
-    return chat_stop(r, c, why, (struct str){0});
+    bool refused = mine->refused && why == STOP_END; // said in the text only
+    return chat_stop(r, c, refused ? STOP_REFUSAL : why, (struct str){0});
 }
 
 // DeepSeek out of resources, OpenRouter with a failed provider: an answer that is none.
@@ -151,6 +153,7 @@ static struct err *say(struct chat_reader *r, struct chat_choice *c, enum part_k
     struct answer *mine = answer_of(r, c);
     if (!text.n)
         return NULL;
+    mine->refused = mine->refused || kind == PART_REFUSAL;
     if (calls_hold(&mine->calls, kind, text))
         return NULL;
     if (kind == PART_TEXT && r->target && r->target->quirks & THINK_TAGS)

@@ -18,7 +18,8 @@ struct stream {
     struct chat_usage usage;
     struct {
         int calls;
-        bool began, arguments; // of the latest call: some were written
+        bool began, refused;
+        bool arguments; // of the latest call: some were written
     } choice[CHAT_CHOICES_MAX];
 };
 
@@ -27,8 +28,11 @@ static bool old_functions(const struct chat_writer *w)
     return w->request && w->request->old_functions;
 }
 
-static const char *stop_name(const struct chat_writer *w, enum chat_stop reason)
+// A refusal that was said is an ordinary end; one without words was a filter's.
+static const char *stop_name(const struct chat_writer *w, enum chat_stop reason, bool refused)
 {
+    if (reason == STOP_REFUSAL && refused)
+        reason = STOP_END;
     return reason == STOP_TOOL && old_functions(w) ? "function_call" : stop_names[reason];
 }
 
@@ -185,7 +189,7 @@ static void write_stop(struct chat_writer *w, const struct stream *s, const stru
 {
     begin(w, s, ev);
     buf_puts(w->out, "},\"finish_reason\":\"");
-    buf_puts(w->out, stop_name(w, ev->reason));
+    buf_puts(w->out, stop_name(w, ev->reason, s->choice[ev->choice].refused));
     buf_puts(w->out, "\"");
     buf_str(w->out, s->tail);
 }
@@ -213,6 +217,7 @@ struct err *openai_write_event(struct chat_writer *w, const struct chat_event *e
             write_call(w, s, ev);
         break;
     case CHAT_TEXT:
+        s->choice[ev->choice].refused |= ev->kind == PART_REFUSAL;
         write_piece(w, s, ev, ev->kind == PART_REFUSAL ? "\"refusal\":" : "\"content\":");
         break;
     case CHAT_THINKING: write_piece(w, s, ev, "\"reasoning_content\":"); break;
@@ -335,7 +340,8 @@ void openai_write_answer(struct chat_writer *w, const struct chat_answer *answer
         json_int(&j, "index", c->number);
         write_message(w, &j, c);
         write_all_logprobs(&j, c);
-        json_str(&j, "finish_reason", stop_name(w, c->reason));
+        bool refused = joined(w, c, PART_REFUSAL).n > 0;
+        json_str(&j, "finish_reason", stop_name(w, c->reason, refused));
         json_end(&j);
     }
     json_end(&j);

@@ -212,21 +212,27 @@ static bool requires_all(yyjson_val *schema)
     return true;
 }
 
+static bool all_strict(yyjson_val *schemas)
+{
+    size_t i, max;
+    yyjson_val *key, *item;
+    yyjson_arr_foreach(schemas, i, max, item) if (!schema_is_strict(item)) return false;
+    yyjson_obj_foreach(schemas, i, max, key, item) if (!schema_is_strict(item)) return false;
+    return true;
+}
+
 static bool members_strict(yyjson_val *schema)
 {
-    size_t i, max, k, most;
-    yyjson_val *key, *value, *item;
+    static const char *const refused[] = {"oneOf", "allOf", "default", "patternProperties",
+                                          "not",   NULL};
+    size_t i, max;
+    yyjson_val *key, *value;
     yyjson_obj_foreach(schema, i, max, key, value)
     {
         const char *name = yyjson_get_str(key);
-        if (!strcmp(name, "oneOf") || !strcmp(name, "allOf") || !strcmp(name, "default") ||
-            !strcmp(name, "patternProperties") || !strcmp(name, "not"))
-            return false;
-        if (is_one_of(maps, name))
-            yyjson_obj_foreach(value, k, most, key, item) if (!schema_is_strict(item)) return false;
-        if (!strcmp(name, "anyOf"))
-            yyjson_arr_foreach(value, k, most, item) if (!schema_is_strict(item)) return false;
-        if (!strcmp(name, "items") && !schema_is_strict(value))
+        bool several = is_one_of(maps, name) || !strcmp(name, "anyOf");
+        if (is_one_of(refused, name) || (several && !all_strict(value)) ||
+            (!strcmp(name, "items") && !schema_is_strict(value)))
             return false;
     }
     return true;

@@ -125,12 +125,13 @@ struct chat_message *message_add(struct arena *a, struct chat_message ***end, en
 struct str parts_text(struct arena *a, const struct chat_part *parts, const char *between)
 {
     const struct chat_part *only = NULL;
-    size_t n = 0, count = 0, gap = strlen(between);
+    struct str gap = str_of(between);
+    size_t n = 0, count = 0;
     for (const struct chat_part *p = parts; p; p = p->next)
         if (p->kind == PART_TEXT) {
             only = p;
             count++;
-            n += p->text.n + gap;
+            n += p->text.n + gap.n;
         }
     if (count < 2)
         return only ? only->text : (struct str){0};
@@ -138,8 +139,8 @@ struct str parts_text(struct arena *a, const struct chat_part *parts, const char
     for (const struct chat_part *p = parts; p; p = p->next)
         if (p->kind == PART_TEXT) {
             if (at != text) {
-                memcpy(at, between, gap);
-                at += gap;
+                memcpy(at, gap.p, gap.n);
+                at += gap.n;
             }
             memcpy(at, p->text.p, p->text.n);
             at += p->text.n;

@@ -73,19 +73,23 @@ static bool behind(struct think *t)
     return t->held.n > 0;
 }
 
+static struct err *step(struct think *t, bool *more)
+{
+    switch (t->at) {
+    case THINK_UNSEEN: *more = look_for_open(t); return NULL;
+    case THINK_INSIDE: return inside(t, more);
+    case THINK_BEHIND: *more = behind(t); return NULL;
+    default: *more = false; return send(t, PART_TEXT, t->held.n, 0);
+    }
+}
+
 struct err *think_text(struct think *t, struct str text)
 {
     if (t->at == THINK_OVER)
         return chat_piece(t->r, t->c, PART_TEXT, text);
     buf_str(&t->held, text);
-    for (bool more = true; more;) {
-        switch (t->at) {
-        case THINK_UNSEEN: more = look_for_open(t); break;
-        case THINK_INSIDE: TRY(inside(t, &more)); break;
-        case THINK_BEHIND: more = behind(t); break;
-        case THINK_OVER: return send(t, PART_TEXT, t->held.n, 0);
-        }
-    }
+    for (bool more = true; more;)
+        TRY(step(t, &more));
     return NULL;
 }
 

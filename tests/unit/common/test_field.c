@@ -92,7 +92,7 @@ static void json_refused(void **state)
     assert_refused("{\"name\":\"ab\",\"level\":\"1\"}", &err_field_invalid, "level");
     assert_refused("{\"name\":\"ab\",\"big\":9223372036854775808}", &err_field_invalid, "big");
     assert_refused("{\"name\":\"ab\",\"big\":1e3}", &err_field_invalid, "big");
-    assert_refused("{\"name\":\"ab\",\"on\":1}", &err_field_invalid, "on");
+    assert_refused("{\"name\":\"ab\",\"on\":2}", &err_field_invalid, "on");
     assert_refused("{\"name\":\"ab\",\"theRatio\":2.1}", &err_field_invalid, "theRatio");
     assert_refused("{\"name\":\"ab\",\"extra\":\"[1]\"}", &err_field_invalid, "extra");
     assert_refused("{\"name\":\"ab\",\"extra\":\"{\"}", &err_field_invalid, "extra");

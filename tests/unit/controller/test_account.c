@@ -83,6 +83,10 @@ static void refuses_forged_requests(void **state)
     forged = me;
     forged.headers[0] = "Sec-Fetch-Site: cross-site";
     ask_for(403, &forged, "GET", "/api/user/token", NULL);
+    forged.headers[0] = "Sec-Fetch-Site: same-site";
+    ask_for(403, &forged, "GET", "/api/user/token", NULL);
+    forged.headers[0] = "Sec-Fetch-Site: same-origin";
+    ask_for(200, &forged, "GET", "/api/user/token", NULL);
     x = ask_for(200, &me, "PUT", SELF, body);
     assert_string_equal(data_text(&x, "display_name"), "changed");
 }

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "relay/probe.h"
 #include "unit/common/http/origin.h"
 #include "unit/support/gateway.h"
 
@@ -249,6 +250,40 @@ static void an_odd_answer_is_no_success(void **state)
     }
 }
 
+static struct probe probe_stream(const char *frames)
+{
+    struct origin *p = origin_start("127.0.0.1", serve, text_of("200 %s", frames), NULL);
+    struct channel c;
+    struct probe out;
+    fields_default(gateway.a, channel_table.fields, &c);
+    c.key = "k";
+    c.models = "first,second";
+    c.base_url = text_of("http://127.0.0.1:%d", p->port);
+    assert_null(probe_channel(gateway.a, &c, "", true, &out));
+    origin_stop(p);
+    return out;
+}
+
+#define PIECE "data: {\"id\":\"x\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}]}\n\n"
+#define STOP                                                                                       \
+    "data: {\"id\":\"x\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
+
+static void tests_with_a_stream(void **state)
+{
+    (void)state;
+    struct probe p = probe_stream(PIECE STOP "data: [DONE]\n\n");
+    assert_true(p.fine);
+    assert_string_equal(p.model, "first");
+    assert_non_null(strstr(heard, "\"stream\":true"));
+    p = probe_stream(PIECE);
+    assert_false(p.fine);
+    assert_string_equal(p.message, "The stream broke off.");
+    p = probe_stream("data: {\"error\":{\"message\":\"no more k\",\"type\":\"x\"}}\n\n");
+    assert_false(p.fine);
+    assert_string_equal(p.message, "no more ***");
+    assert_false(probe_stream("").fine);
+}
+
 static void fetches_models(void **state)
 {
     (void)state;
@@ -280,6 +315,7 @@ int main(void)
         T(tests_a_channel),
         T(hides_a_key_that_comes_back),
         T(an_odd_answer_is_no_success),
+        T(tests_with_a_stream),
         T(fetches_models),
     };
     return cmocka_run_group_tests(tests, gateway_start, gateway_stop);

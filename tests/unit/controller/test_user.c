@@ -82,6 +82,8 @@ static void nobody_touches_his_equals(void **state)
     ask_for(403, &admin, "PUT", path_of(admin_id), "{'role':100}");
     ask_for(403, &admin, "DELETE", path_of(other_id), NULL);
     ask_for(403, &admin, "GET", path_of(1), NULL);
+    x = ask_for(200, &admin, "GET", "/api/users/search?keyword=rank", NULL);
+    assert_int_equal(data_int(&x, "total"), 2); // himself and the one below
     ask_for(403, &admin, "PUT", path_of(common_id), "{'role':10}");
     ask_for(403, &admin, "POST", "/api/users",
             "{'username':'too high','password':'password','role':10}");

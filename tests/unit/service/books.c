@@ -130,6 +130,19 @@ void books_settle(int64_t number, int64_t user, int64_t token, int64_t quota, in
     ledger_settle(&row, token_quota);
 }
 
+bool books_reserve(struct books *b, struct account *account, int64_t quota)
+{
+    int64_t got;
+    if (account_reserve(account, quota))
+        return true;
+    struct err *e = ledger_extend(b->a, account, quota, false, &got);
+    assert_int_equal(got, e ? 0 : quota);
+    if (e)
+        assert_ptr_equal(e->kind, account->kind == ACCOUNT_USER ? &err_quota_insufficient
+                                                                : &err_token_exhausted);
+    return !e;
+}
+
 static void balanced(struct books *b, const char *kind, const char *table, const char *column,
                      int64_t id, int64_t granted)
 {

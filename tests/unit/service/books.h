@@ -26,6 +26,9 @@ int64_t books_int(struct books *b, const char *sql);
 void books_exec(struct books *b, const char *sql);
 int64_t books_lease(struct books *b, const char *kind, int64_t id); // on all nodes
 
+// In memory or, failing that, out of SQL; false if there is not enough.
+bool books_reserve(struct books *b, struct account *account, int64_t quota);
+
 // One settled request, with `number` for its request id and token_quota 0 without a token.
 void books_settle(int64_t number, int64_t user, int64_t token, int64_t quota, int64_t token_quota);
 

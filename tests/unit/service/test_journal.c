@@ -1,7 +1,5 @@
-// The journal: what is appended is read, once and unchanged, whatever happens to process and disk.
+// The journal: what is appended is read, once and unchanged, over segments, restarts and versions.
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -19,137 +17,22 @@
 
 #include "common/arena.h"
 #include "common/log.h"
-#include "service/journal.h"
 #include "service/journal_codec.h"
 #include "unit/common/db/fixture.h"
-#include "unit/service/folder.h"
-
-struct note {
-    int64_t id, number;
-    int small;
-    bool flag;
-    double ratio;
-    const char *text, *more;
-};
-
-static const struct field note_fields[] = {
-    FIELD(struct note, id, .flags = KEY),
-    FIELD(struct note, number),
-    FIELD(struct note, small),
-    FIELD(struct note, flag),
-    FIELD(struct note, ratio),
-    FIELD(struct note, text),
-    FIELD(struct note, more),
-    {0},
-};
-
-static const struct journal_at origin = {0, 0};
-
-struct fixture_journal {
-    struct arena *a;
-    char folder[64], path[128];
-    struct journal *j;
-    struct journal_at at;
-};
-
-static struct journal *open_as(struct fixture_journal *x, const struct field *fields,
-                               struct journal_at booked)
-{
-    assert_fine(journal_open(x->a, x->folder, "n1", fields, booked, 5, 1 << 20, &x->j));
-    return x->j;
-}
-
-static int set_up(void **state)
-{
-    static struct fixture_journal x;
-    x = (struct fixture_journal){.a = arena_new()};
-    folder_make(x.folder);
-    snprintf(x.path, sizeof(x.path), "%s/0000000001.log", x.folder);
-    *state = &x;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture_journal *x = *state;
-    journal_close(x->j);
-    folder_remove(x->folder);
-    arena_free(x->a);
-    return 0;
-}
-
-static struct note sample(int64_t n)
-{
-    static char text[64];
-    snprintf(text, sizeof(text), "note %lld", (long long)n);
-    return (struct note){.number = n,
-                         .small = (int)(n % 1000) - 500,
-                         .flag = n % 3 == 0,
-                         .ratio = (double)n / 7,
-                         .text = text,
-                         .more = n % 2 ? NULL : "漢字"};
-}
-
-static void append(struct fixture_journal *x, int64_t from, int64_t to)
-{
-    for (int64_t n = from; n < to; n++) {
-        struct note note = sample(n);
-        journal_append(x->j, &note, n * 2);
-    }
-}
-
-static bool next(struct fixture_journal *x, struct note *out, int64_t *token_quota)
-{
-    bool found;
-    assert_fine(journal_next(x->j, x->a, &x->at, out, token_quota, &found));
-    return found;
-}
-
-static void assert_same(const struct note *got, int64_t token_quota)
-{
-    struct note want = sample(got->number);
-    assert_int_equal(token_quota, got->number * 2);
-    assert_int_equal(got->id, 0);
-    assert_int_equal(got->small, want.small);
-    assert_int_equal(got->flag, want.flag);
-    assert_true(got->ratio == want.ratio);
-    assert_string_equal(got->text, want.text);
-    assert_string_equal(got->more, want.more ? want.more : "");
-}
-
-// Reads on; every record must be one that was written. How many.
-static int64_t read_all(struct fixture_journal *x)
-{
-    struct note got;
-    int64_t count = 0, last = -1, token_quota;
-    for (; next(x, &got, &token_quota); count++) {
-        assert_same(&got, token_quota);
-        assert_true(got.number > last); // in order, none twice
-        last = got.number;
-    }
-    return count;
-}
-
-static void reopen(struct fixture_journal *x, struct journal_at booked)
-{
-    journal_close(x->j);
-    x->j = NULL;
-    open_as(x, note_fields, booked);
-    x->at = booked;
-}
+#include "unit/service/notes.h"
 
 // --- reading what was written ---------------------------------------------------------
 
 static void records_come_back_in_order(void **state)
 {
-    struct fixture_journal *x = *state;
-    open_as(x, note_fields, origin);
-    assert_int_equal(read_all(x), 0);
-    append(x, 0, 100);
-    assert_int_equal(read_all(x), 100);
-    append(x, 100, 101);
-    assert_int_equal(read_all(x), 1);
-    assert_int_equal(read_all(x), 0);
+    struct notes *x = *state;
+    notes_open(x, notes_fields, origin);
+    assert_int_equal(notes_read_all(x), 0);
+    notes_append(x, 0, 100);
+    assert_int_equal(notes_read_all(x), 100);
+    notes_append(x, 100, 101);
+    assert_int_equal(notes_read_all(x), 1);
+    assert_int_equal(notes_read_all(x), 0);
     assert_true(journal_unbooked(x->j) > 0);
     journal_booked(x->j, x->at);
     assert_int_equal(journal_unbooked(x->j), 0);
@@ -158,74 +41,64 @@ static void records_come_back_in_order(void **state)
 
 static void extreme_values_survive(void **state)
 {
-    struct fixture_journal *x = *state;
+    struct notes *x = *state;
     struct note in = {.number = INT64_MIN, .small = INT32_MAX, .text = "", .ratio = -0.0}, out;
     int64_t token_quota;
-    open_as(x, note_fields, origin);
+    notes_open(x, notes_fields, origin);
     journal_append(x->j, &in, INT64_MAX);
-    assert_true(next(x, &out, &token_quota));
+    assert_true(notes_next(x, &out, &token_quota));
     assert_true(out.number == INT64_MIN && token_quota == INT64_MAX && out.small == INT32_MAX);
 }
 
 static void a_restart_reads_on_from_where_it_was(void **state)
 {
-    struct fixture_journal *x = *state;
+    struct notes *x = *state;
     struct note got;
     int64_t token_quota;
-    open_as(x, note_fields, origin);
-    append(x, 0, 10);
+    notes_open(x, notes_fields, origin);
+    notes_append(x, 0, 10);
     for (int i = 0; i < 4; i++)
-        assert_true(next(x, &got, &token_quota));
-    reopen(x, x->at);
-    append(x, 10, 15);
-    assert_int_equal(read_all(x), 11);
-    reopen(x, origin); // a position that was lost: everything once more
-    assert_int_equal(read_all(x), 15);
+        assert_true(notes_next(x, &got, &token_quota));
+    notes_reopen(x, x->at);
+    notes_append(x, 10, 15);
+    assert_int_equal(notes_read_all(x), 11);
+    notes_reopen(x, origin); // a position that was lost: everything once more
+    assert_int_equal(notes_read_all(x), 15);
 }
 
 static void a_position_beyond_everything(void **state)
 {
-    struct fixture_journal *x = *state;
-    open_as(x, note_fields, origin);
-    append(x, 0, 10);
-    reopen(x, (struct journal_at){1, 999999});
+    struct notes *x = *state;
+    notes_open(x, notes_fields, origin);
+    notes_append(x, 0, 10);
+    notes_reopen(x, (struct journal_at){1, 999999});
     assert_int_equal(journal_unbooked(x->j), 0);
-    assert_int_equal(read_all(x), 0);
-    append(x, 10, 12);
-    assert_int_equal(read_all(x), 2);
-    reopen(x, (struct journal_at){9, 5});
-    append(x, 12, 15);
-    assert_int_equal(read_all(x), 3);
+    assert_int_equal(notes_read_all(x), 0);
+    notes_append(x, 10, 12);
+    assert_int_equal(notes_read_all(x), 2);
+    notes_reopen(x, (struct journal_at){9, 5});
+    notes_append(x, 12, 15);
+    assert_int_equal(notes_read_all(x), 3);
     assert_int_equal(journal_end(x->j).segment, 10);
 }
 
 static void an_empty_folder_with_a_position(void **state)
 {
-    struct fixture_journal *x = *state;
+    struct notes *x = *state;
     x->at = (struct journal_at){7, 4321};
-    open_as(x, note_fields, x->at);
+    notes_open(x, notes_fields, x->at);
     assert_int_equal(journal_end(x->j).segment, 8);
-    append(x, 0, 3);
-    assert_int_equal(read_all(x), 3);
+    notes_append(x, 0, 3);
+    assert_int_equal(notes_read_all(x), 3);
 }
 
 // --- segments ---------------------------------------------------------------------------
 
-static void append_large(struct fixture_journal *x, int64_t from, int64_t to)
-{
-    static char large[60001];
-    memset(large, 'x', 60000);
-    for (int64_t n = from; n < to; n++) {
-        struct note note = {.number = n, .text = large};
-        journal_append(x->j, &note, 0);
-    }
-}
-
-static int64_t read_large(struct fixture_journal *x)
+static int64_t read_large(struct notes *x)
 {
     struct note got;
     int64_t count = 0, token_quota, last = -1;
-    for (; next(x, &got, &token_quota); count++) {
+    for (; notes_next(x, &got, &token_quota); count++) {
         assert_int_equal(strlen(got.text), 60000);
         assert_true(got.number > last);
         last = got.number;
@@ -234,7 +107,7 @@ static int64_t read_large(struct fixture_journal *x)
     return count;
 }
 
-static bool exists(struct fixture_journal *x, int segment)
+static bool exists(struct notes *x, int segment)
 {
     struct stat st;
     snprintf(x->path, sizeof(x->path), "%s/%010d.log", x->folder, segment);
@@ -243,9 +116,9 @@ static bool exists(struct fixture_journal *x, int segment)
 
 static void segments_follow_each_other(void **state)
 {
-    struct fixture_journal *x = *state;
-    open_as(x, note_fields, origin);
-    append_large(x, 0, 1000); // 60 MB
+    struct notes *x = *state;
+    notes_open(x, notes_fields, origin);
+    notes_append_large(x, 0, 1000); // 60 MB
     assert_int_equal(journal_end(x->j).segment, 4);
     assert_false(journal_admits(x->j)); // more than its megabyte is unbooked
     assert_int_equal(read_large(x), 1000);
@@ -253,25 +126,25 @@ static void segments_follow_each_other(void **state)
     assert_true(journal_admits(x->j));
     assert_false(exists(x, 1)); // long booked
     assert_true(exists(x, 3));  // but this one, if SQL forgot its last transactions
-    append_large(x, 1000, 1003);
+    notes_append_large(x, 1000, 1003);
     assert_int_equal(read_large(x), 3);
     assert_int_equal(journal_damaged(x->j), 0);
 }
 
 static void a_kept_segment_is_read_again(void **state)
 {
-    struct fixture_journal *x = *state;
+    struct notes *x = *state;
     struct note got;
     int64_t token_quota;
     struct journal_at before;
-    open_as(x, note_fields, origin);
-    append_large(x, 0, 300);
+    notes_open(x, notes_fields, origin);
+    notes_append_large(x, 0, 300);
     for (int i = 0; i < 200; i++)
-        assert_true(next(x, &got, &token_quota));
+        assert_true(notes_next(x, &got, &token_quota));
     before = x->at;
     assert_int_equal(read_large(x), 100);
     journal_booked(x->j, x->at);
-    reopen(x, before);
+    notes_reopen(x, before);
     assert_int_equal(read_large(x), 100);
 }
 
@@ -284,9 +157,9 @@ static int64_t blocks(const char *path)
 
 static void unused_room_is_given_back(void **state)
 {
-    struct fixture_journal *x = *state;
-    open_as(x, note_fields, origin);
-    append(x, 0, 3);
+    struct notes *x = *state;
+    notes_open(x, notes_fields, origin);
+    notes_append(x, 0, 3);
     if (blocks(x->path) < 1 << 20)
         skip(); // nothing can be allocated ahead here
     journal_close(x->j);
@@ -294,24 +167,24 @@ static void unused_room_is_given_back(void **state)
     assert_true(blocks(x->path) < 1 << 20);
     pid_t child = fork();
     if (child == 0) {
-        open_as(x, note_fields, origin);
+        notes_open(x, notes_fields, origin);
         raise(SIGKILL);
     }
     assert_int_equal(waitpid(child, NULL, 0), child);
     assert_true(exists(x, 2));
     assert_true(blocks(x->path) > 1 << 20);
-    open_as(x, note_fields, origin);
+    notes_open(x, notes_fields, origin);
     assert_true(blocks(x->path) < 1 << 20);
 }
 
 static void many_restarts_leave_few_files(void **state)
 {
-    struct fixture_journal *x = *state;
-    open_as(x, note_fields, origin);
+    struct notes *x = *state;
+    notes_open(x, notes_fields, origin);
     for (int i = 0; i < 130; i++) {
-        reopen(x, x->at);
-        append(x, i, i + 1);
-        assert_int_equal(read_all(x), 1);
+        notes_reopen(x, x->at);
+        notes_append(x, i, i + 1);
+        assert_int_equal(notes_read_all(x), 1);
         journal_booked(x->j, x->at);
     }
     assert_false(exists(x, 20));
@@ -320,50 +193,50 @@ static void many_restarts_leave_few_files(void **state)
 
 static void a_missing_segment_is_passed_over(void **state)
 {
-    struct fixture_journal *x = *state;
-    open_as(x, note_fields, origin);
-    append(x, 0, 3);
-    reopen(x, origin);
-    append(x, 3, 6);
-    reopen(x, origin);
-    append(x, 6, 9);
+    struct notes *x = *state;
+    notes_open(x, notes_fields, origin);
+    notes_append(x, 0, 3);
+    notes_reopen(x, origin);
+    notes_append(x, 3, 6);
+    notes_reopen(x, origin);
+    notes_append(x, 6, 9);
     assert_true(exists(x, 2));
     unlink(x->path);
-    assert_int_equal(read_all(x), 6);
+    assert_int_equal(notes_read_all(x), 6);
     assert_int_equal(journal_damaged(x->j), 1);
 }
 
 static void too_many_open_files_lose_nothing(void **state)
 {
-    struct fixture_journal *x = *state;
+    struct notes *x = *state;
     struct rlimit before, none;
     struct note got;
     int64_t token_quota;
     bool found = true;
-    open_as(x, note_fields, origin);
-    append(x, 0, 3);
-    reopen(x, origin);
-    append(x, 3, 6);
+    notes_open(x, notes_fields, origin);
+    notes_append(x, 0, 3);
+    notes_reopen(x, origin);
+    notes_append(x, 3, 6);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     none = (struct rlimit){3, before.rlim_max};
     setrlimit(RLIMIT_NOFILE, &none);
     assert_err(internal, journal_next(x->j, x->a, &x->at, &got, &token_quota, &found));
     setrlimit(RLIMIT_NOFILE, &before);
     assert_false(found);
-    assert_int_equal(read_all(x), 6);
+    assert_int_equal(notes_read_all(x), 6);
 }
 
 // --- who may have it ----------------------------------------------------------------------
 
 static void one_process_at_a_time(void **state)
 {
-    struct fixture_journal *x = *state;
-    open_as(x, note_fields, origin);
+    struct notes *x = *state;
+    notes_open(x, notes_fields, origin);
     pid_t child = fork();
     if (child == 0) {
         struct journal *second = NULL;
         struct err *e =
-            journal_open(x->a, x->folder, "n1", note_fields, origin, 5, 1 << 20, &second);
+            journal_open(x->a, x->folder, "n1", notes_fields, origin, 5, 1 << 20, &second);
         _exit(e && e->kind == &err_internal && !second ? 0 : 1);
     }
     int status;
@@ -373,15 +246,15 @@ static void one_process_at_a_time(void **state)
 
 static void one_node_for_ever(void **state)
 {
-    struct fixture_journal *x = *state;
+    struct notes *x = *state;
     struct journal *other = NULL;
-    open_as(x, note_fields, origin);
-    append(x, 0, 3);
+    notes_open(x, notes_fields, origin);
+    notes_append(x, 0, 3);
     journal_close(x->j);
     x->j = NULL;
-    assert_err(internal, journal_open(x->a, x->folder, "n2", note_fields, origin, 5, 1, &other));
-    open_as(x, note_fields, origin);
-    assert_int_equal(read_all(x), 3);
+    assert_err(internal, journal_open(x->a, x->folder, "n2", notes_fields, origin, 5, 1, &other));
+    notes_open(x, notes_fields, origin);
+    assert_int_equal(notes_read_all(x), 3);
 }
 
 // --- other fields ---------------------------------------------------------------------------
@@ -404,15 +277,15 @@ static const struct field later_fields[] = {
 
 static void a_newer_program_reads_older_records(void **state)
 {
-    struct fixture_journal *x = *state;
+    struct notes *x = *state;
     struct later got;
     int64_t token_quota;
     bool found;
-    open_as(x, note_fields, origin);
-    append(x, 6, 7);
-    append(x, INT64_MAX / 2, INT64_MAX / 2 + 1);
+    notes_open(x, notes_fields, origin);
+    notes_append(x, 6, 7);
+    notes_append(x, INT64_MAX / 2, INT64_MAX / 2 + 1);
     journal_close(x->j);
-    open_as(x, later_fields, origin);
+    notes_open(x, later_fields, origin);
     assert_fine(journal_next(x->j, x->a, &x->at, &got, &token_quota, &found));
     assert_true(found);
     assert_string_equal(got.added, "new");
@@ -428,41 +301,42 @@ static void a_newer_program_reads_older_records(void **state)
 
 // --- sizes --------------------------------------------------------------------------------
 
-static void the_largest_frames_are_read(void **state)
+static void large_frames_are_read(void **state)
 {
-    struct fixture_journal *x = *state;
+    struct notes *x = *state;
     enum { LARGEST = FRAME_MAX - 1100 };
     char *text = mem_new(LARGEST + 1);
     struct note got;
     int64_t token_quota;
-    memset(text, 'y', LARGEST);
-    open_as(x, note_fields, origin);
-    for (int i = 0; i < 9; i++) {
-        append(x, i, i + 1);
+    notes_open(x, notes_fields, origin);
+    for (int i = 0; i < 40; i++) { // in every position to what is read ahead
+        memset(text, 'y', LARGEST);
+        text[LARGEST - i * 6000] = '\0';
+        notes_append(x, i, i + 1);
         journal_append(x->j, &(struct note){.number = i, .text = text}, 0);
     }
-    for (int i = 0; i < 9; i++) {
-        assert_true(next(x, &got, &token_quota));
-        assert_same(&got, token_quota);
-        assert_true(next(x, &got, &token_quota));
-        assert_int_equal(strlen(got.text), LARGEST);
+    for (int i = 0; i < 40; i++) {
+        assert_true(notes_next(x, &got, &token_quota));
+        notes_assert_same(&got, token_quota);
+        assert_true(notes_next(x, &got, &token_quota));
+        assert_int_equal(strlen(got.text), LARGEST - i * 6000);
     }
     free(text);
 }
 
 static void what_is_too_large_is_shortened(void **state)
 {
-    struct fixture_journal *x = *state;
+    struct notes *x = *state;
     enum { HUGE_TEXT = 3 << 20 };
     char *text = mem_new(HUGE_TEXT + 1);
     struct note got;
     int64_t token_quota;
-    open_as(x, note_fields, origin);
+    notes_open(x, notes_fields, origin);
     for (size_t n = FRAME_MAX - 1200; n <= HUGE_TEXT; n += n < FRAME_MAX + 100 ? 7 : 900000) {
         memset(text, 'z', n);
         text[n] = '\0';
         journal_append(x->j, &(struct note){.number = 77, .text = text, .more = "stays"}, 5);
-        assert_true(next(x, &got, &token_quota));
+        assert_true(notes_next(x, &got, &token_quota));
         assert_true(got.number == 77 && token_quota == 5);
         assert_true(strlen(got.text) == 0 || strlen(got.text) == n);
         assert_string_equal(got.more, "stays");
@@ -473,188 +347,13 @@ static void what_is_too_large_is_shortened(void **state)
     free(text);
 }
 
-// --- damage -------------------------------------------------------------------------------
-
-static struct str bytes_of(struct fixture_journal *x)
-{
-    int fd = open(x->path, O_RDONLY);
-    char *bytes = arena_raw(x->a, 1 << 16);
-    ssize_t n = read(fd, bytes, 1 << 16);
-    assert_true(n > 0);
-    close(fd);
-    return (struct str){bytes, (size_t)n};
-}
-
-// A folder that holds these bytes as its first segment.
-static void put_segment(struct fixture_journal *x, struct str bytes)
-{
-    journal_close(x->j);
-    x->j = NULL;
-    folder_clear(x->folder);
-    int fd = open(x->path, O_WRONLY | O_CREAT, 0600);
-    assert_int_equal(write(fd, bytes.p, bytes.n), bytes.n);
-    close(fd);
-    x->at = origin;
-    open_as(x, note_fields, origin);
-}
-
-static void every_torn_tail(void **state)
-{
-    struct fixture_journal *x = *state;
-    open_as(x, note_fields, origin);
-    append(x, 0, 3);
-    int64_t whole = journal_end(x->j).offset;
-    append(x, 3, 4);
-    journal_close(x->j);
-    x->j = NULL;
-    struct str bytes = bytes_of(x);
-    for (size_t n = 0; n < bytes.n; n++) {
-        put_segment(x, (struct str){bytes.p, n});
-        int64_t count = read_all(x);
-        assert_true(n < (size_t)whole ? count < 3 : count == 3);
-        append(x, 10, 12);
-        assert_int_equal(read_all(x), 2);
-    }
-}
-
-// One flipped bit costs at most the record it is in; never is anything else read than was written.
-static void every_flipped_bit(void **state)
-{
-    struct fixture_journal *x = *state;
-    open_as(x, note_fields, origin);
-    append(x, 0, 4);
-    journal_close(x->j);
-    x->j = NULL;
-    struct str bytes = bytes_of(x);
-    char *flipped = arena_strndup(x->a, bytes.p, bytes.n);
-    for (size_t i = 0; i < bytes.n * 8; i++) {
-        flipped[i / 8] ^= (char)(1 << i % 8);
-        put_segment(x, (struct str){flipped, bytes.n});
-        int64_t count = read_all(x);
-        assert_true(count == 3 || count == 4);
-        assert_int_equal(journal_damaged(x->j), 1);
-        flipped[i / 8] ^= (char)(1 << i % 8);
-    }
-}
-
-static void garbage_is_no_record(void **state)
-{
-    struct fixture_journal *x = *state;
-    char garbage[4096];
-    unsigned seed = 1;
-    for (int round = 0; round < 50; round++) {
-        for (size_t i = 0; i < sizeof(garbage); i++)
-            garbage[i] = (char)(rand_r(&seed) >> 8);
-        put_segment(x, (struct str){garbage, sizeof(garbage)});
-        assert_int_equal(read_all(x), 0);
-        assert_int_equal(journal_damaged(x->j), 1);
-    }
-}
-
-// A row whose schema frame is gone reads only if our own schema is the one it was written by.
-static void a_foreign_row_without_its_schema_is_damage(void **state)
-{
-    struct fixture_journal *x = *state;
-    struct later row = {.small = 1, .number = 2, .text = "t"};
-    open_as(x, later_fields, origin);
-    journal_append(x->j, &row, 0);
-    journal_close(x->j);
-    x->j = NULL;
-    struct str bytes = bytes_of(x);
-    ((char *)bytes.p)[9] ^= 1;
-    put_segment(x, bytes);
-    assert_int_equal(read_all(x), 0);
-    assert_int_equal(journal_damaged(x->j), 2);
-}
-
-// --- a full disk ----------------------------------------------------------------------------
-
-static void limit_files(rlim_t bytes)
-{
-    struct rlimit limit;
-    getrlimit(RLIMIT_FSIZE, &limit);
-    limit.rlim_cur = bytes;
-    if (setrlimit(RLIMIT_FSIZE, &limit))
-        _exit(90);
-}
-
-static bool comes_true(bool (*is)(struct fixture_journal *x), struct fixture_journal *x)
-{
-    for (int i = 0; i < 6000; i++) {
-        if (is(x))
-            return true;
-        usleep(10000);
-    }
-    return false;
-}
-
-static bool nothing_waits(struct fixture_journal *x)
-{
-    return journal_waiting(x->j) == 0;
-}
-
-static bool admits(struct fixture_journal *x)
-{
-    return journal_admits(x->j);
-}
-
-static int64_t count_up(struct fixture_journal *x, int64_t from)
-{
-    struct note got;
-    int64_t token_quota;
-    bool found = true;
-    while (!journal_next(x->j, x->a, &x->at, &got, &token_quota, &found) && found)
-        if (got.number != from++)
-            _exit(95);
-    return from;
-}
-
-// Files may not grow beyond 5000 bytes for a while; exit 0 when nothing was lost.
-static void work_on_a_full_disk(struct fixture_journal *x)
-{
-    signal(SIGXFSZ, SIG_IGN);
-    open_as(x, note_fields, origin);
-    if (!comes_true(admits, x))
-        _exit(91);
-    limit_files(5000);
-    append(x, 0, 1000);
-    if (journal_admits(x->j) || journal_waiting(x->j) == 0 || journal_end(x->j).offset > 5000)
-        _exit(92);
-    int64_t before = count_up(x, 0);
-    limit_files(7001);
-    usleep(30000);
-    limit_files(RLIM_INFINITY);
-    append(x, 1000, 1010);
-    if (!comes_true(nothing_waits, x) || !comes_true(admits, x))
-        _exit(93);
-    append(x, 1010, 1020);
-    if (before == 0 || count_up(x, before) != 1020 || journal_damaged(x->j))
-        _exit(94);
-    journal_close(x->j);
-    _exit(0);
-}
-
-static void a_full_disk_loses_nothing(void **state)
-{
-    struct fixture_journal *x = *state;
-    pid_t child = fork();
-    if (child == 0)
-        work_on_a_full_disk(x);
-    int status;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(WEXITSTATUS(status), 0);
-    assert_true(WIFEXITED(status));
-    open_as(x, note_fields, origin); // and so does a later start
-    assert_int_equal(read_all(x), 1020);
-}
-
 // --- many at once ---------------------------------------------------------------------------
 
 enum { WRITERS = 4, EACH = 3000 };
 
 struct writer {
     pthread_t thread;
-    struct fixture_journal *x;
+    struct notes *x;
     int64_t number;
 };
 
@@ -673,10 +372,10 @@ static void *write_many(void *self)
 
 static void writers_and_a_reader(void **state)
 {
-    struct fixture_journal *x = *state;
+    struct notes *x = *state;
     struct writer writers[WRITERS];
     int64_t seen[WRITERS] = {0};
-    open_as(x, note_fields, origin);
+    notes_open(x, notes_fields, origin);
     for (int i = 0; i < WRITERS; i++) {
         writers[i] = (struct writer){.x = x, .number = i};
         assert_int_equal(pthread_create(&writers[i].thread, NULL, write_many, &writers[i]), 0);
@@ -684,7 +383,7 @@ static void writers_and_a_reader(void **state)
     for (int64_t count = 0; count < WRITERS * EACH;) {
         struct note got;
         int64_t token_quota;
-        if (!next(x, &got, &token_quota)) {
+        if (!notes_next(x, &got, &token_quota)) {
             journal_booked(x->j, x->at);
             journal_wait(x->j, x->at, 1000);
             continue;
@@ -698,10 +397,10 @@ static void writers_and_a_reader(void **state)
         pthread_join(writers[i].thread, NULL);
     journal_booked(x->j, x->at);
     assert_int_equal(journal_unbooked(x->j), 0);
-    assert_int_equal(read_all(x), 0);
+    assert_int_equal(notes_read_all(x), 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, notes_set_up, notes_tear_down)
 
 int main(void)
 {
@@ -720,13 +419,8 @@ int main(void)
         TEST(one_process_at_a_time),
         TEST(one_node_for_ever),
         TEST(a_newer_program_reads_older_records),
-        TEST(the_largest_frames_are_read),
+        TEST(large_frames_are_read),
         TEST(what_is_too_large_is_shortened),
-        TEST(every_torn_tail),
-        TEST(every_flipped_bit),
-        TEST(garbage_is_no_record),
-        TEST(a_foreign_row_without_its_schema_is_damage),
-        TEST(a_full_disk_loses_nothing),
         TEST(writers_and_a_reader),
     };
     log_setup("error", "text");
