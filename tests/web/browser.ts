@@ -1,9 +1,13 @@
-// A browser that notices everything: console errors, broken policies, missing texts, what axe finds.
+// A browser that notices everything: console errors, broken policies, missing texts, axe.
 import axe from "axe-core";
 import { expect } from "bun:test";
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+
+// What runs inside the page; the types of browsers are not those of the rest.
+declare const document: any;
+declare const NodeFilter: any;
 
 export const SCREENSHOTS = join(import.meta.dir, "../../build/screenshots");
 const PROGRAM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(

@@ -1,4 +1,5 @@
-// The console in a real browser against the real program: set up, log in, make a key, use it, see the row of the log.
+// The console in a real browser against the real program: set up, log in, make a key, use it,
+// see the row of the log.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser } from "playwright-core";
 import { Gateway } from "../support/gateway";

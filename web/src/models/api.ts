@@ -191,7 +191,8 @@ export interface Log {
   other: string;
 }
 
-export interface LogInput {}
+export interface LogInput {
+}
 
 export interface LogPatch {
   id: number;
@@ -455,18 +456,7 @@ export interface Operations {
   /** Users */
   "GET /api/users": {
     params: undefined;
-    query: {
-      p?: number;
-      page_size?: number;
-      sort?: string;
-      id?: number;
-      username?: string;
-      display_name?: string;
-      email?: string;
-      role?: number;
-      status?: number;
-      group?: string;
-    };
+    query: { p?: number; page_size?: number; sort?: string; id?: number; username?: string; display_name?: string; email?: string; role?: number; status?: number; group?: string };
     body: undefined;
     data: Page<User>;
   };
@@ -480,19 +470,7 @@ export interface Operations {
   /** Users by a piece of their names */
   "GET /api/users/search": {
     params: undefined;
-    query: {
-      p?: number;
-      page_size?: number;
-      sort?: string;
-      id?: number;
-      username?: string;
-      display_name?: string;
-      email?: string;
-      role?: number;
-      status?: number;
-      group?: string;
-      keyword?: string;
-    };
+    query: { p?: number; page_size?: number; sort?: string; id?: number; username?: string; display_name?: string; email?: string; role?: number; status?: number; group?: string; keyword?: string };
     body: undefined;
     data: Page<User>;
   };
@@ -527,19 +505,7 @@ export interface Operations {
   /** Channels */
   "GET /api/channel": {
     params: undefined;
-    query: {
-      p?: number;
-      page_size?: number;
-      sort?: string;
-      id?: number;
-      type?: number;
-      name?: string;
-      base_url?: string;
-      models?: string;
-      group?: string;
-      status?: number;
-      tag?: string;
-    };
+    query: { p?: number; page_size?: number; sort?: string; id?: number; type?: number; name?: string; base_url?: string; models?: string; group?: string; status?: number; tag?: string };
     body: undefined;
     data: Page<Channel>;
   };
@@ -560,21 +526,7 @@ export interface Operations {
   /** Channels by a piece of their texts, a group or a model */
   "GET /api/channel/search": {
     params: undefined;
-    query: {
-      p?: number;
-      page_size?: number;
-      sort?: string;
-      id?: number;
-      type?: number;
-      name?: string;
-      base_url?: string;
-      models?: string;
-      group?: string;
-      status?: number;
-      tag?: string;
-      keyword?: string;
-      model?: string;
-    };
+    query: { p?: number; page_size?: number; sort?: string; id?: number; type?: number; name?: string; base_url?: string; models?: string; group?: string; status?: number; tag?: string; keyword?: string; model?: string };
     body: undefined;
     data: Page<Channel>;
   };
@@ -623,17 +575,7 @@ export interface Operations {
   /** One's own keys, masked */
   "GET /api/token": {
     params: undefined;
-    query: {
-      p?: number;
-      page_size?: number;
-      sort?: string;
-      id?: number;
-      user_id?: number;
-      name?: string;
-      status?: number;
-      unlimited_quota?: boolean;
-      group?: string;
-    };
+    query: { p?: number; page_size?: number; sort?: string; id?: number; user_id?: number; name?: string; status?: number; unlimited_quota?: boolean; group?: string };
     body: undefined;
     data: Page<Token>;
   };
@@ -654,18 +596,7 @@ export interface Operations {
   /** One's own keys by a piece of the name */
   "GET /api/token/search": {
     params: undefined;
-    query: {
-      p?: number;
-      page_size?: number;
-      sort?: string;
-      id?: number;
-      user_id?: number;
-      name?: string;
-      status?: number;
-      unlimited_quota?: boolean;
-      group?: string;
-      keyword?: string;
-    };
+    query: { p?: number; page_size?: number; sort?: string; id?: number; user_id?: number; name?: string; status?: number; unlimited_quota?: boolean; group?: string; keyword?: string };
     body: undefined;
     data: Page<Token>;
   };
@@ -693,105 +624,28 @@ export interface Operations {
   /** One's own log, newest first */
   "GET /api/log/self": {
     params: undefined;
-    query: {
-      p?: number;
-      page_size?: number;
-      sort?: string;
-      id?: number;
-      request_id?: string;
-      created_at?: number;
-      type?: number;
-      user_id?: number;
-      username?: string;
-      token_id?: number;
-      token_name?: string;
-      channel_id?: number;
-      model_name?: string;
-      is_stream?: boolean;
-      group?: string;
-      start_timestamp?: number;
-      end_timestamp?: number;
-      cursor?: string;
-    };
+    query: { p?: number; page_size?: number; sort?: string; id?: number; request_id?: string; created_at?: number; type?: number; user_id?: number; username?: string; token_id?: number; token_name?: string; channel_id?: number; model_name?: string; is_stream?: boolean; group?: string; start_timestamp?: number; end_timestamp?: number; cursor?: string };
     body: undefined;
     data: Page<Log>;
   };
   /** Everybody's log, newest first */
   "GET /api/logs": {
     params: undefined;
-    query: {
-      p?: number;
-      page_size?: number;
-      sort?: string;
-      id?: number;
-      request_id?: string;
-      created_at?: number;
-      type?: number;
-      user_id?: number;
-      username?: string;
-      token_id?: number;
-      token_name?: string;
-      channel_id?: number;
-      model_name?: string;
-      is_stream?: boolean;
-      group?: string;
-      start_timestamp?: number;
-      end_timestamp?: number;
-      cursor?: string;
-    };
+    query: { p?: number; page_size?: number; sort?: string; id?: number; request_id?: string; created_at?: number; type?: number; user_id?: number; username?: string; token_id?: number; token_name?: string; channel_id?: number; model_name?: string; is_stream?: boolean; group?: string; start_timestamp?: number; end_timestamp?: number; cursor?: string };
     body: undefined;
     data: Page<Log>;
   };
   /** Everybody's log, newest first */
   "GET /api/log": {
     params: undefined;
-    query: {
-      p?: number;
-      page_size?: number;
-      sort?: string;
-      id?: number;
-      request_id?: string;
-      created_at?: number;
-      type?: number;
-      user_id?: number;
-      username?: string;
-      token_id?: number;
-      token_name?: string;
-      channel_id?: number;
-      model_name?: string;
-      is_stream?: boolean;
-      group?: string;
-      start_timestamp?: number;
-      end_timestamp?: number;
-      cursor?: string;
-    };
+    query: { p?: number; page_size?: number; sort?: string; id?: number; request_id?: string; created_at?: number; type?: number; user_id?: number; username?: string; token_id?: number; token_name?: string; channel_id?: number; model_name?: string; is_stream?: boolean; group?: string; start_timestamp?: number; end_timestamp?: number; cursor?: string };
     body: undefined;
     data: Page<Log>;
   };
   /** Everybody's log by a piece of its texts */
   "GET /api/log/search": {
     params: undefined;
-    query: {
-      p?: number;
-      page_size?: number;
-      sort?: string;
-      id?: number;
-      request_id?: string;
-      created_at?: number;
-      type?: number;
-      user_id?: number;
-      username?: string;
-      token_id?: number;
-      token_name?: string;
-      channel_id?: number;
-      model_name?: string;
-      is_stream?: boolean;
-      group?: string;
-      keyword?: string;
-      start_timestamp?: number;
-      end_timestamp?: number;
-      cursor?: string;
-    };
+    query: { p?: number; page_size?: number; sort?: string; id?: number; request_id?: string; created_at?: number; type?: number; user_id?: number; username?: string; token_id?: number; token_name?: string; channel_id?: number; model_name?: string; is_stream?: boolean; group?: string; keyword?: string; start_timestamp?: number; end_timestamp?: number; cursor?: string };
     body: undefined;
     data: Page<Log>;
   };

@@ -62,7 +62,7 @@ function useColumns(): Column<Token>[] {
       key: "used_quota",
       title: t("token.used"),
       sort: true,
-      width: 190,
+      width: 160,
       csv: (token) => token.used_quota,
       render: (token) => <UsedCell token={token} />,
     },
