@@ -1,5 +1,5 @@
 // Runs every part of the tests and ends with one line, "N passed, N failed", that totals them all:
-//   bun tools/run_tests.ts [checks] [unit] [wire] [tsan] [api]
+//   bun tools/run_tests.ts [checks] [unit] [wire] [tsan] [api] [web]
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
@@ -121,12 +121,26 @@ function api(): Job[] {
   return [{ name: "bun test", command, count: countBun }];
 }
 
+/** The console's helpers and forms, then the console in a browser. */
+function web(): Job[] {
+  if (!existsSync("web/package.json")) return [];
+  return [
+    { name: "vitest", command: [bun, "tools/vitest.ts"], count: countWire },
+    {
+      name: "browser",
+      command: [bun, "test", "--timeout", "60000", "./tests/web"],
+      count: countBun,
+    },
+  ];
+}
+
 const parts: Record<string, Part> = {
   checks: { title: "checks", jobs: checks },
   unit: { title: "unit tests (ASan, UBSan)", jobs: () => units("asan", () => true) },
   wire: { title: "wire tests (ASan, UBSan)", jobs: wire, live: true },
   tsan: { title: "unit tests (TSan)", jobs: () => units("tsan", (name) => UNDER_TSAN.test(name)) },
   api: { title: "API tests (the ASan binary)", jobs: api, live: true },
+  web: { title: "the console (the ASan binary)", jobs: web, live: true },
 };
 
 async function collect(stream: ReadableStream<Uint8Array>, live: boolean): Promise<string> {
