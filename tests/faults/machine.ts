@@ -1,5 +1,5 @@
-// What the machine does wrong: a full disk, a locked database, no file descriptors, a wall clock that
-// jumps. Each has a gateway of its own.
+// What the machine does wrong: a full disk, a locked database, no file descriptors, a wall clock
+// that jumps. Each has a gateway of its own.
 import { Database } from "bun:sqlite";
 import { existsSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -246,7 +246,7 @@ async function jump(stage: Stage, line: Line, step: (seconds: number) => void): 
   await recovers(stage, line);
 }
 
-/** The rows tell whether the clock has been moved at all: a fault that does nothing proves nothing. */
+/** The rows tell whether the clock was moved at all: a fault that does nothing proves nothing. */
 async function checkShift(stage: Stage, line: Line, before: Got[], after: Got[]): Promise<void> {
   await stage.settled();
   const [one] = before;
