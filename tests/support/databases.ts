@@ -206,7 +206,7 @@ async function launch(): Promise<State> {
   return state;
 }
 
-/** Those that run already, or new ones. The folder holds ca.pem, and other-ca.pem, which is not theirs. */
+/** Those that run already, or new ones. The folder holds ca.pem and, not theirs, other-ca.pem. */
 export async function startDatabases(): Promise<{ databases: Database[]; folder: string }> {
   const before = readState();
   if (before?.databases.length === servers.length && before.pids.every(alive)) return before;
