@@ -12,11 +12,12 @@ ASAN := -Dtests=true -Dbuildtype=debug -Doptimization=1 -Db_sanitize=address,und
 TSAN := -Dtests=true -Dbuildtype=debug -Doptimization=1 -Db_sanitize=thread
 CLANG := -Dtests=true
 GCC := -Dtests=true
+FUZZ := -Dfuzz=true -Dbuildtype=debug -Doptimization=1 -Db_sanitize=address,undefined
 
 # $(call compile,folder,options): configures when there is nothing yet or the list of sources has changed, then builds.
 define compile
 @mkdir -p build; \
-{ tools/gen/sources src tests/unit tests/wire; echo '$(2)'; ls -d build/deps src/i18n/*.json 2>/dev/null || true; } >build/$(1).list.new; \
+{ tools/gen/sources src tests/unit tests/wire tests/fuzz; echo '$(2)'; ls -d build/deps src/i18n/*.json 2>/dev/null || true; } >build/$(1).list.new; \
 if [ ! -f build/$(1)/build.ninja ] || ! cmp -s build/$(1).list.new build/$(1).list; then \
 	rm -f build/$(1).list; \
 	meson setup $$([ ! -f build/$(1)/build.ninja ] || echo --reconfigure) $(2) build/$(1) >build/$(1).log 2>&1 \
@@ -28,7 +29,7 @@ ninja --quiet -C build/$(1) | { grep -v 'no work to do' || true; }
 endef
 
 .PHONY: all build run test check fmt clean setup setup-test setup-all release asan tsan gcc clang \
-	bench fuzz web dist crash
+	bench fuzz web dist crash faults soak
 
 all: build
 
@@ -84,5 +85,25 @@ bench: build
 	@ninja --quiet -C build/release bench/bench-mock bench/bench-load | { grep -v 'no work to do' || true; }
 	@$(BUN) bench/run.ts
 
-fuzz web dist crash:
+# The proofs, see tests/README.md.
+PROOF := setup-test release
+
+crash: $(PROOF)
+	@$(BUN) tests/crash/crash.ts --rounds $(or $(ROUNDS),20)
+
+faults: $(PROOF)
+	@$(BUN) tests/faults/faults.ts
+
+soak: $(PROOF)
+	@$(BUN) tests/soak/soak.ts --minutes $(or $(MINUTES),2)
+
+fuzz: setup-all
+	@$(MAKE) fuzz-build
+	@$(BUN) tests/fuzz/fuzz.ts --seconds $(or $(SECONDS),60)
+
+fuzz-build: export CC := clang-19
+fuzz-build:
+	$(call compile,fuzz,$(FUZZ))
+
+web dist:
 	@echo "make $@: not built yet" >&2; exit 2
