@@ -9,6 +9,7 @@
 #include "common/arena.h"
 #include "controller/account.h"
 #include "controller/channel.h"
+#include "controller/dashboard.h"
 #include "controller/log.h"
 #include "controller/option.h"
 #include "controller/pricing.h"

@@ -138,7 +138,7 @@ function keysShown(): string[] {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   const found: string[] = [];
   const sections =
-    /^(common|form|table|layout|nav|role|notice|auth|home|model|token|log|bill|setting|error)\.[a-z_]+$/;
+    /^(common|form|table|layout|nav|role|notice|auth|home|model|token|log|bill|setting|error|channel|dashboard|pricing|playground|user|option)\.[a-z_]+$/;
   while (walker.nextNode()) {
     const text = walker.currentNode.textContent?.trim() ?? "";
     if (sections.test(text)) found.push(text);

@@ -336,6 +336,34 @@ export interface Option {
   secret: boolean;
 }
 
+export interface Usage {
+  at: number;
+  model: string;
+  requests: number;
+  errors: number;
+  quota: number;
+  prompt_tokens: number;
+  completion_tokens: number;
+  use_time_ms: number;
+}
+
+export interface TopUser {
+  username: string;
+  requests: number;
+  quota: number;
+  tokens: number;
+}
+
+export interface Dashboard {
+  from: number;
+  to: number;
+  step: number;
+  requests_per_minute: number;
+  tokens_per_minute: number;
+  items: Usage[];
+  users: TopUser[];
+}
+
 export interface OptionValue {
   key: string;
   value: string;
@@ -655,6 +683,13 @@ export interface Operations {
     query: undefined;
     body: undefined;
     data: null;
+  };
+  /** What was used, by hour or day and model */
+  "GET /api/dashboard": {
+    params: undefined;
+    query: { start_timestamp?: number; end_timestamp?: number; zone_minutes?: number; all?: number };
+    body: undefined;
+    data: Dashboard;
   };
   /** All options */
   "GET /api/option": {

@@ -1,5 +1,17 @@
 // Every page: where it is, who may see it, how it is framed, and its place in the sidebar. A new page is a row.
-import { House, KeyRound, type LucideIcon, ScrollText, Settings } from "lucide-react";
+import {
+  Cable,
+  ChartColumn,
+  CircleDollarSign,
+  FlaskConical,
+  House,
+  KeyRound,
+  type LucideIcon,
+  ScrollText,
+  Settings,
+  SlidersHorizontal,
+  Users,
+} from "lucide-react";
 import { type ComponentType, lazy, type LazyExoticComponent } from "react";
 import { ROLE } from "../models/roles.ts";
 
@@ -7,7 +19,17 @@ export type Section = "chat" | "console" | "personal" | "admin";
 export const SECTIONS: Section[] = ["chat", "console", "personal", "admin"];
 
 /** Texts of the sidebar: `nav.<name>` in the locale files. */
-export type NavName = "home" | "token" | "log" | "setting";
+export type NavName =
+  | "home"
+  | "dashboard"
+  | "playground"
+  | "token"
+  | "log"
+  | "pricing"
+  | "channel"
+  | "user"
+  | "operation"
+  | "setting";
 
 export interface Row {
   path: string;
@@ -33,6 +55,20 @@ export const ROWS: Row[] = [
     nav: { name: "home", section: "console", icon: House, key: "h" },
   },
   {
+    path: "/playground",
+    page: lazy(() => import("../pages/playground/PlaygroundPage.tsx")),
+    role: ROLE.user,
+    frame: "console",
+    nav: { name: "playground", section: "chat", icon: FlaskConical, key: "y" },
+  },
+  {
+    path: "/dashboard",
+    page: lazy(() => import("../pages/dashboard/DashboardPage.tsx")),
+    role: ROLE.user,
+    frame: "console",
+    nav: { name: "dashboard", section: "console", icon: ChartColumn, key: "d" },
+  },
+  {
     path: "/token",
     page: lazy(() => import("../pages/token/TokenPage.tsx")),
     role: ROLE.user,
@@ -47,11 +83,39 @@ export const ROWS: Row[] = [
     nav: { name: "log", section: "console", icon: ScrollText, key: "l" },
   },
   {
+    path: "/pricing",
+    page: lazy(() => import("../pages/pricing/PricingPage.tsx")),
+    role: ROLE.guest,
+    frame: "auto",
+    nav: { name: "pricing", section: "console", icon: CircleDollarSign, key: "p" },
+  },
+  {
     path: "/setting",
     page: lazy(() => import("../pages/setting/SettingPage.tsx")),
     role: ROLE.user,
     frame: "console",
     nav: { name: "setting", section: "personal", icon: Settings, key: "s" },
+  },
+  {
+    path: "/channel",
+    page: lazy(() => import("../pages/channel/ChannelPage.tsx")),
+    role: ROLE.admin,
+    frame: "console",
+    nav: { name: "channel", section: "admin", icon: Cable, key: "c" },
+  },
+  {
+    path: "/user",
+    page: lazy(() => import("../pages/user/UserPage.tsx")),
+    role: ROLE.admin,
+    frame: "console",
+    nav: { name: "user", section: "admin", icon: Users, key: "u" },
+  },
+  {
+    path: "/operation",
+    page: lazy(() => import("../pages/operation/OperationPage.tsx")),
+    role: ROLE.root,
+    frame: "console",
+    nav: { name: "operation", section: "admin", icon: SlidersHorizontal, key: "o" },
   },
   {
     path: "/setup",

@@ -1,0 +1,141 @@
+// The logs of a bounded range, added up by time and model: one's own, or everybody's.
+
+#include "controller/dashboard.h"
+
+#include "common/clock.h"
+#include "model/log.h"
+
+enum { HOUR = 3600, DAY = 86400, RANGE_MOST = 92 * DAY, HOURLY_MOST = 3 * DAY };
+enum { ROWS_MOST = 5000, USERS_MOST = 10, ZONE_MOST = 14 * HOUR, ZONE_STEP = 60 };
+
+struct usage_sum {
+    int64_t at; // the beginning of the hour or, as the reader's clock has it, the day
+    const char *model;
+    int64_t requests, errors, quota, prompt_tokens, completion_tokens, use_time_ms;
+};
+
+static const struct field usage_fields[] = {
+    FIELD(struct usage_sum, at),
+    FIELD(struct usage_sum, model),
+    FIELD(struct usage_sum, requests),
+    FIELD(struct usage_sum, errors),
+    FIELD(struct usage_sum, quota),
+    FIELD(struct usage_sum, prompt_tokens),
+    FIELD(struct usage_sum, completion_tokens),
+    FIELD(struct usage_sum, use_time_ms),
+    {0},
+};
+static const struct table usage_table = TABLE("usage", struct usage_sum, usage_fields);
+
+struct top_user {
+    const char *username;
+    int64_t requests, quota, tokens;
+};
+
+static const struct field top_user_fields[] = {
+    FIELD(struct top_user, username),
+    FIELD(struct top_user, requests),
+    FIELD(struct top_user, quota),
+    FIELD(struct top_user, tokens),
+    {0},
+};
+static const struct table top_user_table = TABLE("top_user", struct top_user, top_user_fields);
+
+struct range {
+    int64_t from, to, step, zone;
+    int64_t user_id; // 0: everybody
+};
+
+static struct err *read_range(struct http *x, struct range *r)
+{
+    int64_t now = clock_now(), all = 0;
+    TRY(http_query_int(x, "end_timestamp", 1, INT32_MAX, now + 1, &r->to));
+    TRY(http_query_int(x, "start_timestamp", 0, INT32_MAX, r->to - DAY, &r->from));
+    TRY(http_query_int(x, "zone_minutes", -ZONE_MOST / ZONE_STEP, ZONE_MOST / ZONE_STEP, 0,
+                       &r->zone));
+    TRY(http_query_int(x, "all", 0, 1, 0, &all));
+    if (r->from >= r->to || r->to - r->from > RANGE_MOST)
+        return err_new(x->arena, &err_field_invalid, "start_timestamp");
+    if (all && x->user->role < ROLE_ADMIN)
+        return err_new(x->arena, &err_role_required, "everybody's usage");
+    r->user_id = all ? 0 : x->user->id;
+    r->step = r->to - r->from > HOURLY_MOST ? DAY : HOUR;
+    r->zone = r->step == DAY ? r->zone * ZONE_STEP : 0;
+    return NULL;
+}
+
+#define SUMS                                                                                       \
+    " SUM(CASE WHEN type = 2 THEN 1 ELSE 0 END), SUM(CASE WHEN type = 5 THEN 1 ELSE 0 END),"       \
+    " SUM(quota), SUM(prompt_tokens), SUM(completion_tokens),"                                     \
+    " SUM(CASE WHEN type = 2 THEN use_time_ms ELSE 0 END) FROM logs"
+#define BUCKETS "SELECT created_at - (created_at + ?) % ?, model_name," SUMS
+#define IN_RANGE " created_at >= ? AND created_at < ? AND type IN (2, 5)"
+
+static struct err *by_model(struct http *x, const struct range *r, struct rows *out)
+{
+    if (r->user_id)
+        return db_query(x->db, x->arena, &usage_table, out,
+                        BUCKETS " WHERE user_id = ? AND" IN_RANGE
+                                " GROUP BY 1, 2 ORDER BY 1, 2 LIMIT ?",
+                        P(r->zone), P(r->step), P(r->user_id), P(r->from), P(r->to), P(ROWS_MOST));
+    return db_query(x->db, x->arena, &usage_table, out,
+                    BUCKETS " WHERE" IN_RANGE " GROUP BY 1, 2 ORDER BY 1, 2 LIMIT ?", P(r->zone),
+                    P(r->step), P(r->from), P(r->to), P(ROWS_MOST));
+}
+
+static struct err *by_user(struct http *x, const struct range *r, struct rows *out)
+{
+    if (r->user_id)
+        return NULL;
+    return db_query(x->db, x->arena, &top_user_table, out,
+                    "SELECT username, COUNT(*), SUM(quota), SUM(prompt_tokens + completion_tokens)"
+                    " FROM logs WHERE" IN_RANGE " GROUP BY 1 ORDER BY 3 DESC LIMIT ?",
+                    P(r->from), P(r->to), P(USERS_MOST));
+}
+
+// Of the last minute.
+static struct err *pace(struct http *x, const struct range *r, int64_t *requests, int64_t *tokens)
+{
+    int64_t since = clock_now() - 60;
+    TRY(db_int(x->db, x->arena, requests,
+               "SELECT COUNT(*) FROM logs WHERE created_at > ? AND type = 2"
+               " AND (? = 0 OR user_id = ?)",
+               P(since), P(r->user_id), P(r->user_id)));
+    return db_int(x->db, x->arena, tokens,
+                  "SELECT SUM(prompt_tokens + completion_tokens) FROM logs"
+                  " WHERE created_at > ? AND type = 2 AND (? = 0 OR user_id = ?)",
+                  P(since), P(r->user_id), P(r->user_id));
+}
+
+static void write_rows(struct http *x, struct json *j, const char *key, const struct table *t,
+                       const struct rows *rows)
+{
+    json_arr(j, key);
+    for (size_t i = 0; i < rows->count; i++) {
+        json_obj(j, NULL);
+        fields_write(t->fields, (const char *)rows->items + i * t->row_size, j, http_audience(x));
+        json_end(j);
+    }
+    json_end(j);
+}
+
+struct err *api_dashboard_show(struct http *x)
+{
+    struct range r;
+    struct rows usage = {0}, users = {0};
+    int64_t requests = 0, tokens = 0;
+    TRY(read_range(x, &r));
+    TRY(by_model(x, &r, &usage));
+    TRY(by_user(x, &r, &users));
+    TRY(pace(x, &r, &requests, &tokens));
+    struct json j = http_data(x);
+    json_obj(&j, "data");
+    json_int(&j, "from", r.from);
+    json_int(&j, "to", r.to);
+    json_int(&j, "step", r.step);
+    json_int(&j, "requests_per_minute", requests);
+    json_int(&j, "tokens_per_minute", tokens);
+    write_rows(x, &j, "items", &usage_table, &usage);
+    write_rows(x, &j, "users", &top_user_table, &users);
+    return http_done(x, &j);
+}

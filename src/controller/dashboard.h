@@ -1,0 +1,6 @@
+// What was used, over time.
+
+#pragma once
+#include "middleware/http.h"
+
+struct err *api_dashboard_show(struct http *x);

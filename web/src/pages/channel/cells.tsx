@@ -1,0 +1,153 @@
+// What a channel's row shows: its provider, its state with the reason, numbers that are changed in place.
+import { InputNumber, Switch, Tooltip } from "@douyinfe/semi-ui";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { StatusTag, type Tone } from "../../components/basics.tsx";
+import { notify } from "../../helpers/notify.ts";
+import { useFormat } from "../../i18n/useFormat.ts";
+import type { Channel } from "../../models/api.ts";
+import { CHANNEL_STATUS, keysOff } from "../../models/channel.ts";
+import { call } from "../../services/api.ts";
+
+export const useTypes = () =>
+  useQuery({
+    queryKey: ["channel types"],
+    queryFn: () => call("GET /api/channel/types"),
+    staleTime: Infinity,
+  });
+
+export function ProviderCell({ type }: { type: number }) {
+  const types = useTypes();
+  const name = types.data?.find((one) => one.type === type)?.name ?? String(type);
+  return (
+    <span className="tf-row">
+      <span className={`tf-logo tf-logo-${type % 6}`} aria-hidden>
+        {name.slice(0, 1)}
+      </span>
+      {name}
+    </span>
+  );
+}
+
+export function StatusCell({ channel }: { channel: Channel }) {
+  const { t } = useTranslation();
+  const format = useFormat();
+  const client = useQueryClient();
+  const [wished, setWished] = useState<boolean>();
+  const on = wished ?? channel.status === CHANNEL_STATUS.on;
+  const set = async (next: boolean) => {
+    setWished(next);
+    const status = next ? CHANNEL_STATUS.on : CHANNEL_STATUS.off;
+    try {
+      await call("PUT /api/channel", { body: { id: channel.id, status } });
+      await client.invalidateQueries({ queryKey: ["list"] });
+    } catch (error) {
+      notify.failed(error);
+    } finally {
+      setWished(undefined);
+    }
+  };
+  const auto = wished === undefined && channel.status === CHANNEL_STATUS.auto;
+  const since = channel.status_time ? format.time(channel.status_time) : "";
+  return (
+    <div className="tf-row" onClick={(event) => event.stopPropagation()}>
+      <Switch
+        size="small"
+        checked={on}
+        onChange={(next) => void set(next)}
+        aria-label={t("channel.switch", { name: channel.name })}
+      />
+      {auto ? (
+        <Tooltip content={`${channel.status_reason} · ${since}`}>
+          <span className="tf-reason">
+            <StatusTag tone="bad">{t("channel.status_auto")}</StatusTag>
+            <span className="tf-small tf-faint tf-ellipsis">{channel.status_reason}</span>
+          </span>
+        </Tooltip>
+      ) : (
+        <span className="tf-small tf-muted">
+          {on ? t("channel.status_on") : t("channel.status_off")}
+        </span>
+      )}
+    </div>
+  );
+}
+
+const toneOf = (ms: number): Tone => (ms < 3000 ? "good" : ms < 8000 ? "warn" : "bad");
+
+export function LatencyCell({ channel }: { channel: Channel }) {
+  const { t } = useTranslation();
+  const format = useFormat();
+  if (!channel.test_time) return <span className="tf-faint">{t("channel.not_tested")}</span>;
+  return (
+    <Tooltip content={format.relative(channel.test_time)}>
+      <span>
+        <StatusTag tone={toneOf(channel.response_time)}>
+          {format.duration(channel.response_time)}
+        </StatusTag>
+      </span>
+    </Tooltip>
+  );
+}
+
+export function KeysCell({ channel }: { channel: Channel }) {
+  const { t } = useTranslation();
+  const off = keysOff(channel.key_states);
+  return off.length ? (
+    <Tooltip
+      content={off
+        .map((one) => one.reason)
+        .filter(Boolean)
+        .join("; ")}
+    >
+      <span className="tf-row">
+        <span className="tf-num">{channel.key_count}</span>
+        <StatusTag tone="warn">{t("channel.keys_off", { count: off.length })}</StatusTag>
+      </span>
+    </Tooltip>
+  ) : (
+    <span className="tf-num">{channel.key_count}</span>
+  );
+}
+
+interface InlineProps {
+  channel: Channel;
+  name: "priority" | "weight";
+  label: string;
+}
+
+/** Sent when one leaves the field or presses Enter; Escape brings back what was. */
+export function InlineNumber({ channel, name, label }: InlineProps) {
+  const client = useQueryClient();
+  const [value, setValue] = useState(channel[name]);
+  useEffect(() => setValue(channel[name]), [channel, name]);
+  const send = async () => {
+    if (value === channel[name]) return;
+    try {
+      await call("PUT /api/channel", { body: { id: channel.id, [name]: value } });
+      await client.invalidateQueries({ queryKey: ["list"] });
+    } catch (error) {
+      setValue(channel[name]);
+      notify.failed(error);
+    }
+  };
+  return (
+    <span onClick={(event) => event.stopPropagation()}>
+      <InputNumber
+        size="small"
+        className="tf-inline-number"
+        hideButtons
+        aria-label={`${label}: ${channel.name}`}
+        value={value}
+        precision={0}
+        onNumberChange={(next) => setValue(next)}
+        onBlur={() => void send()}
+        onKeyDown={(event) => {
+          if (event.key === "Enter") void send();
+          if (event.key === "Escape") setValue(channel[name]);
+        }}
+      />
+    </span>
+  );
+}
