@@ -1,0 +1,189 @@
+// The work of an administrator in a real browser: a channel, its test, a conversation, what it cost,
+// accounts and options; then every page in every language.
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import type { Browser } from "playwright-core";
+import { ask, OPENAI_KEY } from "../support/fake";
+import { Gateway } from "../support/gateway";
+import { ROOT_PASSWORD } from "../support/server";
+import { launch, type Look, lookName, Visitor } from "./browser";
+
+const EN: Look = { language: "en-US", theme: "light", phone: false };
+const LOOKS: Look[] = [
+  { language: "zh-CN", theme: "dark", phone: true },
+  { language: "en-US", theme: "dark", phone: false },
+  { language: "fr-FR", theme: "light", phone: true },
+  { language: "ru-RU", theme: "light", phone: false },
+  { language: "ja-JP", theme: "light", phone: false },
+  { language: "vi-VN", theme: "dark", phone: true },
+];
+const PAGES: [path: string, ready: string][] = [
+  ["channel", ".tf-list"],
+  ["dashboard?all=1", ".tf-chart"],
+  ["playground", ".tf-play"],
+  ["operation", ".tf-price-table"],
+  ["operation?tab=relay", ".tf-options .tf-field"],
+  ["user", ".tf-list"],
+  ["pricing", ".tf-prices table"],
+];
+const nameOf = (path: string) => path.replace("?tab=", "-").replace(/\?.*/, "");
+
+const gw = new Gateway();
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launch();
+  await gw.open({ env: { TRUSTED_PROXIES: "" } });
+}, 120_000);
+afterEach(() => gw.assertGood());
+afterAll(async () => {
+  await browser?.close();
+  await gw.close();
+});
+
+async function enter(visitor: Visitor, path: string): Promise<void> {
+  await visitor.go(`/login?next=${encodeURIComponent(path)}`, "input[name=username]");
+  await visitor.page.locator("input[name=username]").fill("root");
+  await visitor.page.locator("input[name=password]").fill(ROOT_PASSWORD);
+  await visitor.page.locator("button[type=submit]").click();
+  await visitor.page.locator(".tf-page-header").waitFor();
+}
+
+describe("an administrator's work", () => {
+  test("a channel from a preset, tested, changed in place", async () => {
+    const visitor = await Visitor.open(browser, gw.server.url, EN);
+    const { page } = visitor;
+    await enter(visitor, "/channel");
+    await page.getByRole("button", { name: "Create channel" }).first().click();
+    const sheet = page.locator(".semi-sidesheet");
+    await sheet.locator("button[type=submit]").click();
+    await sheet.locator(".tf-note-error").first().waitFor();
+    await visitor.inspect("channel-errors", EN);
+    await sheet.locator("input[name=name]").fill("from the browser");
+    await sheet.locator("input[name=base_url]").fill(`${gw.fake.url}/proxy/ui`);
+    await sheet.locator("textarea[name=key]").fill(OPENAI_KEY);
+    await sheet.getByRole("button", { name: "Fetch models from upstream" }).click();
+    await sheet.getByText("Upstream names").waitFor();
+    await visitor.inspect("channel-form", EN);
+    await sheet.locator("button[type=submit]").click();
+    await page.getByText("Test of from the browser").waitFor();
+    const first = page.locator(".tf-tests > li").first();
+    await first.getByRole("button").click();
+    await first.locator(".tf-tag-good").waitFor();
+    await visitor.inspect("channel-test", EN);
+    await page.keyboard.press("Escape");
+    await page.locator(".semi-sidesheet").waitFor({ state: "detached" });
+
+    const weight = page.getByRole("spinbutton", { name: "Weight: from the browser" });
+    await weight.fill("7");
+    await weight.press("Enter");
+    await visitor.quiet();
+    await expectChannel("from the browser", { weight: 7, status: 1 });
+    await page.getByRole("switch", { name: "from the browser is on" }).click();
+    await page.getByText("Off", { exact: true }).waitFor();
+    await expectChannel("from the browser", { status: 2 });
+    await visitor.inspect("channel", EN);
+    await page.getByRole("button", { name: "More actions for from the browser" }).click();
+    await page.getByRole("menuitem", { name: "Delete" }).click();
+    await page.locator(".tf-confirm-names").waitFor();
+    await page.locator(".semi-modal").getByRole("button", { name: "Delete" }).click();
+    await page.getByText("from the browser").first().waitFor({ state: "detached" });
+    await visitor.close();
+  });
+
+  test("a conversation that streams, its row in the log, and the balance", async () => {
+    const visitor = await Visitor.open(browser, gw.server.url, EN);
+    const { page } = visitor;
+    await enter(visitor, "/playground");
+    const before = await page.locator("header").first().innerText();
+    await page.locator(".tf-wishes .semi-select").first().click();
+    await page.locator(".semi-select-option", { hasText: "claude-sonnet-4-6" }).click();
+    await page.locator("textarea[name=say]").fill("Hello there");
+    await page.getByRole("tab", { name: "curl" }).click();
+    await page.locator(".tf-curl pre", { hasText: "Hello there" }).waitFor();
+    const words = Array.from({ length: 12 }, (_, i) => `word${i}`).join(" ");
+    await page.locator("textarea[name=say]").fill(ask({ reply: words, delay_ms: 15 }, "Hello"));
+    await page.getByRole("button", { name: "Send" }).click();
+    await page.getByRole("button", { name: "Stop" }).waitFor();
+    await page.getByText("word11").first().waitFor();
+    await page.getByRole("button", { name: "Send" }).waitFor();
+    await page.getByRole("tab", { name: "Response" }).click();
+    await page.locator(".tf-wire .tf-json").waitFor();
+    await visitor.inspect("playground-answer", EN);
+
+    await page.locator("textarea[name=say]").fill(ask({ reply: words, delay_ms: 400 }, "Again"));
+    await page.getByRole("button", { name: "Send" }).click();
+    await page.locator(".tf-message").last().getByText("word1").waitFor();
+    await page.getByRole("button", { name: "Stop" }).click();
+    await page.getByText("Stopped.").waitFor();
+    await page.getByRole("button", { name: "Show in the log" }).click();
+    await page.locator(".semi-table-tbody .semi-table-row").first().waitFor();
+    await visitor.go("/", ".tf-hero");
+    expect(await page.locator("header").first().innerText()).not.toBe(before);
+    await visitor.close();
+  });
+
+  test("an account: made, paid, disabled", async () => {
+    const visitor = await Visitor.open(browser, gw.server.url, EN);
+    const { page } = visitor;
+    await enter(visitor, "/user");
+    await page.getByRole("button", { name: "Create user" }).first().click();
+    const sheet = page.locator(".semi-sidesheet");
+    await sheet.locator("input[name=username]").fill("grace");
+    await sheet.locator("input[name=password]").fill("a good password");
+    await visitor.inspect("user-form", EN);
+    await sheet.locator("button[type=submit]").click();
+    await page.getByRole("button", { name: "Adjust the balance of grace" }).click();
+    await page.locator(".semi-sidesheet input[name=value]").fill("25");
+    await visitor.inspect("user-quota", EN);
+    await page.locator(".semi-sidesheet button[type=submit]").click();
+    await page.locator(".semi-table-tbody .semi-table-row", { hasText: "$25.00" }).waitFor();
+    await page.getByRole("button", { name: "More actions for grace" }).click();
+    await page.getByRole("menuitem", { name: "Disable" }).click();
+    await page.getByText("Disabled").first().waitFor();
+    await visitor.close();
+  });
+
+  test("options: beside the field what is wrong, and prices in money", async () => {
+    const visitor = await Visitor.open(browser, gw.server.url, EN);
+    const { page } = visitor;
+    await enter(visitor, "/operation?tab=relay");
+    await page.locator("input[name=RetryTimes]").fill("99");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.locator(".tf-note-error").waitFor();
+    await page.locator("input[name=RetryTimes]").fill("3");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("Saved").first().waitFor();
+    await page.getByRole("tab", { name: "Prices" }).click();
+    const price = page.getByRole("spinbutton", { name: "gpt-4o: output price" });
+    await price.fill("30");
+    await price.blur();
+    await page.getByRole("button", { name: "Save" }).first().click();
+    await page.getByText("Saved").first().waitFor();
+    const api = gw.server.admin;
+    const { value } = await api.get<{ value: string }>("/api/option/CompletionRatio");
+    expect(JSON.parse(value)["gpt-4o"]).toBe(7.5);
+    await page.getByRole("tab", { name: "Groups" }).click();
+    await visitor.inspect("operation-groups", EN);
+    await visitor.close();
+  });
+});
+
+async function expectChannel(name: string, wish: Record<string, unknown>): Promise<void> {
+  const api = gw.server.admin;
+  const found = await api.get<{ items: object[] }>(
+    `/api/channel/?name=${encodeURIComponent(name)}`,
+  );
+  expect(found.items[0]).toMatchObject(wish);
+}
+
+describe("every page", () => {
+  for (const look of LOOKS)
+    test(lookName(look), async () => {
+      const visitor = await Visitor.open(browser, gw.server.url, look);
+      await enter(visitor, "/channel");
+      for (const [path, ready] of PAGES) {
+        await visitor.go(`/${path}`, ready);
+        await visitor.inspect(nameOf(path), look);
+      }
+      await visitor.close();
+    });
+});
