@@ -146,7 +146,12 @@ async function startPostgres(folder: string): Promise<[string, number]> {
 async function startMariadb(folder: string): Promise<[string, number]> {
   const mariadbd = ["/usr/sbin/mariadbd", "/usr/libexec/mariadbd"].find((path) => existsSync(path));
   if (!mariadbd) return ["", 0];
-  const install = ["mariadb-install-db", "--no-defaults", `--datadir=${folder}/my`, "--skip-test-db"];
+  const install = [
+    "mariadb-install-db",
+    "--no-defaults",
+    `--datadir=${folder}/my`,
+    "--skip-test-db",
+  ];
   run(folder, [...install, "--auth-root-authentication-method=normal", "--skip-name-resolve"]);
   const port = await freePort();
   const quoted = `'${PASSWORD}'`;
