@@ -104,6 +104,11 @@ static bool may_try_again(const struct relay *r);
 
 static enum relay_step send_up(struct relay *r)
 {
+    if (relay_counts_itself(r)) {
+        r->step = RELAY_SETTLE; // where it goes on
+        relay_on_worker(r, relay_count_tokens);
+        return RELAY_WAIT;
+    }
     struct err *e = relay_prepare(r);
     if (e) {
         r->failed = e;
@@ -408,8 +413,8 @@ static const struct tally *tally_of(const struct relay_route *route, const char 
 static void count_answer(const struct relay *r, int status)
 {
     static const char *const modes[MODE_COUNT] = {
-        "chat",   "completion",    "embedding",  "rerank",    "image", "image_edit",
-        "speech", "transcription", "moderation", "responses", "models"};
+        "chat",   "completion",    "embedding",  "rerank",    "image",  "image_edit",
+        "speech", "transcription", "moderation", "responses", "models", "tokens"};
     const char *mode = modes[r->route->mode];
     const struct tally *t = tally_of(r->route, mode);
     struct metric_cell *cell = t->fine;
@@ -440,7 +445,7 @@ static void break_off(struct relay *r)
     BUF_HERE(out, 64 << 10);
     relay_answer_flush(r);
     relay_error_words(r->arena, r->route->speaks, r->failed, &r->upstream_error, &words);
-    r->route->speaks->write_stream_error(&out, &words, r->x->request_id);
+    chat_write_stream_error(r->route->speaks, &r->head, &out, &words, r->x->request_id);
     struct str piece = buf_view(&out);
     exchange_write(r->x, &piece, 1);
     log_write(LOG_WARN, r->x->request_id, "broken off: %s: %s", r->failed->kind->code,
@@ -460,7 +465,7 @@ static void finish(struct relay *r)
         return;
     }
     count_answer(r, r->gone ? err_client_gone.status : 200);
-    if (r->route->mode == MODE_MODELS) {
+    if (r->own_answer && !r->gone) {
         struct buf out = r->out;
         r->out = BUF(0);
         release(r);

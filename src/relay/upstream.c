@@ -118,7 +118,7 @@ static void edit_body(struct relay *r)
     const struct snapshot_channel *c = r->choice.channel;
     struct json_edit edits[JSON_EDITS_MOST];
     size_t count = 0;
-    if (strcmp(r->sent_model, r->head.model) != 0)
+    if (strcmp(r->sent_model, r->head.model) != 0 && !r->route->speaks->read_path)
         edits[count++] = (struct json_edit){"model", quoted(r->arena, r->sent_model)};
     if (r->hide_usage)
         edits[count++] = (struct json_edit){
@@ -130,11 +130,14 @@ static void edit_body(struct relay *r)
     r->call->pieces = json_text_edit(r->arena, &r->body, edits, count, r->call->body, CALL_PIECES);
 }
 
-static struct err *parse_request(struct relay *r)
+struct err *relay_parse(struct relay *r)
 {
     if (r->parsed)
         return NULL;
+    if (!r->body.root) // given up after it was read
+        TRY(json_read(r->arena, r->body.text, &r->body.root));
     TRY(r->route->speaks->parse_request(r->arena, r->body.root, &r->request));
+    r->request.head = r->head;
     r->parsed = true;
     return NULL;
 }
@@ -160,7 +163,7 @@ static struct err *translate_body(struct relay *r)
 {
     const struct provider *p = r->attempt.provider;
     const struct snapshot_channel *c = r->choice.channel;
-    TRY(parse_request(r));
+    TRY(relay_parse(r));
     struct chat_request *request = NEW(r->arena, struct chat_request);
     *request = r->request; // an attempt's changes must not reach the next one
     add_system_prompt(r, request);
@@ -220,21 +223,29 @@ static struct err *find_provider(struct relay *r)
     return NULL;
 }
 
+// Between equal dialects the body is only edited, unless something must be put in or taken out.
+static bool is_rewritten(const struct relay *r)
+{
+    const struct snapshot_channel *c = r->choice.channel;
+    return r->route->mode == MODE_CHAT &&
+           (!text_is_empty(c->row.system_prompt) || chat_carries(r->body.text));
+}
+
 struct err *relay_prepare(struct relay *r)
 {
     const struct snapshot_channel *c = r->choice.channel;
     TRY(map_model(r));
     TRY(find_provider(r));
+    r->translated = r->translated || is_rewritten(r);
+    r->attempt.array = r->head.array && !r->translated;
     TRY(attempt_prepare(&r->attempt));
     TRY(add_headers(r));
     r->hide_usage = asks_for_usage(r);
     r->call = NEW(r->arena, struct call);
-    bool own_prompt = !text_is_empty(c->row.system_prompt) && r->route->mode == MODE_CHAT;
-    if (r->translated || own_prompt)
+    if (r->translated)
         TRY(translate_body(r));
     else
         edit_body(r);
-    r->translated = r->translated || own_prompt;
     TRY(url_parse(r->arena, r->attempt.url, &r->call->url));
     r->call->arena = r->arena;
     r->call->method = "POST";
@@ -273,6 +284,8 @@ struct err *relay_upstream_error(struct relay *r)
     r->upstream_error = (struct chat_error){.status = status};
     if (!json_read(r->arena, buf_view(&r->in), &body))
         r->attempt.provider->dialect->read_error(body, &r->upstream_error);
+    if (status == 400 && r->upstream_error.status == 401)
+        status = 401; // Google's answer to a wrong key
     size_t i = 0;
     while (status < meanings[i].from || status > meanings[i].to)
         i++;
@@ -282,6 +295,8 @@ struct err *relay_upstream_error(struct relay *r)
                 r->upstream_error.message.p ? r->upstream_error.message.p : "");
     e->status = meanings[i].kind == &err_upstream_rejected ? status : meanings[i].kind->status;
     e->retry_after = retry_after(r->call);
+    if (!e->retry_after)
+        e->retry_after = r->upstream_error.retry_after;
     return e;
 }
 

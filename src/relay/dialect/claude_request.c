@@ -42,7 +42,7 @@ static bool lost_thinking(const struct claude_writing *w)
             turn = m;
     for (const struct chat_part *p = turn ? turn->parts : NULL; p; p = p->next) {
         called = called || p->kind == PART_TOOL_CALL;
-        thought = thought || (p->kind == PART_THINKING && (p->signature.n || p->redacted.n));
+        thought = thought || claude_signed(p);
     }
     return called && !thought;
 }
