@@ -64,13 +64,12 @@ static struct err *on_event(void *self, const struct chat_event *ev)
 void relay_answer_begin(struct relay *r)
 {
     struct str type = http_header(&r->call->headers_in, "content-type");
-    const struct provider *p = r->attempt.provider;
     r->streaming = r->head.stream && !str_starts(type, "application/json");
     r->in.limit = r->streaming ? STREAM_MOST : WHOLE_MOST;
     r->text.limit = TEXT_MOST;
     r->cutter = (struct cutter){0};
     r->reader = (struct chat_reader){
-        .dialect = p->dialect,
+        .dialect = r->attempt.dialect,
         .arena = r->arena,
         .scratch = r->scratch,
         .sink = {on_event, r},
@@ -320,7 +319,7 @@ static struct err *read_other(struct relay *r)
 static struct err *feed_whole(struct relay *r)
 {
     arena_reset(r->scratch);
-    if (r->route->mode != MODE_CHAT)
+    if (!relay_is_chat(r))
         return read_other(r);
     TRY(chat_read_whole(&r->reader, buf_view(&r->in)));
     if (r->reader.failed)

@@ -138,6 +138,7 @@ struct err *chat_signature(struct chat_reader *r, struct chat_choice *c, struct 
     struct chat_event ev = of(c, CHAT_SIGNATURE);
     ev.text = text;
     ev.redacted = redacted;
+    ev.owner = r->dialect;
     TRY(chat_emit(r, ev));
     return redacted ? chat_close(r, c) : NULL; // it came complete
 }
@@ -286,6 +287,7 @@ static void add_text(struct answer_part *p, const struct chat_event *ev)
 {
     if (ev->type == CHAT_SIGNATURE) {
         buf_str(&p->signature, ev->text);
+        p->owner = ev->owner;
     } else if (ev->type == CHAT_LOGPROBS) {
         if (p->logprobs.n)
             buf_puts(&p->logprobs, ",");
@@ -336,4 +338,12 @@ struct err *chat_write(struct chat_writer *w, const struct chat_event *ev)
     if (!w->answer)
         w->answer = NEW(w->arena, struct chat_answer);
     return collect(w, ev);
+}
+
+void chat_write_failure(struct chat_writer *w, const struct chat_error *e, const char *request_id)
+{
+    if (w->dialect->write_failure)
+        w->dialect->write_failure(w, e);
+    else
+        w->dialect->write_stream_error(w->out, e, request_id);
 }

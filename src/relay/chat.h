@@ -87,7 +87,8 @@ struct chat_part {
     struct str text;
     struct str url, data, mime, file_id; // media: a URL, or base64 bytes, or a reference
     const char *id, *name, *detail;
-    struct str signature, redacted; // opaque state of the model's thinking
+    struct str signature, redacted; // opaque state of the model's thinking ...
+    const struct dialect *maker;    // ... and whose: nobody else understands it (carry.h)
     bool is_error;
     const char *cache_ttl;       // a cache marker stands behind this part: "5m", "1h"; NULL none
     struct chat_part *parts;     // PART_TOOL_RESULT
@@ -105,7 +106,8 @@ struct chat_message {
 struct chat_tool {
     struct chat_tool *next;
     const char *name, *description;
-    yyjson_val *schema; // NULL = no parameters
+    const char *space, *local; // of a tool in a namespace: where, and its name there
+    yyjson_val *schema;        // NULL = no parameters
     bool strict, strict_said, custom;
     const char *cache_ttl;
     yyjson_val *raw;
@@ -153,6 +155,7 @@ struct chat_request {
 
     const char *user, *tier, *cache_key, *verbosity;
     yyjson_val *metadata;
+    const char *kept;            // a member that means what the provider keeps: no other can follow
     bool old_functions;          // the caller knows functions and function_call, not tools
     yyjson_val *body;            // all of it, as received: members unknown to us ride along to a
     const struct dialect *owner; // provider of this dialect
@@ -218,7 +221,7 @@ struct chat_event {
     enum part_kind kind;
     struct str id, name, text; // valid until the event has been handled
     bool redacted;
-    const struct dialect *owner; // of a _RAW block
+    const struct dialect *owner; // of a _RAW block, of a signature
     int choice;                  // which of several answers; 0 mostly
     enum chat_stop reason;
     struct chat_usage usage;
@@ -325,6 +328,7 @@ struct chat_writer { // events -> a client's bytes
     bool stream; // false: events are collected, CHAT_END writes one JSON document
     bool wants_usage;
     int64_t prompt_estimate;    // for dialects that tell the input's size before it is known
+    int64_t passed;             // frames that went to the client untranslated, before a failure
     struct chat_answer *answer; // what was collected
     size_t answer_max;          // bytes; 0: 64 MiB
     void *own;                  // the dialect's, in `arena`
@@ -343,6 +347,8 @@ struct dialect {
     void (*write_error)(struct buf *out, const struct chat_error *e, const char *request_id);
     // The frame that ends a stream which cannot go on; never a normal end.
     void (*write_stream_error)(struct buf *out, const struct chat_error *e, const char *request_id);
+    // The same, where it depends on what was written before. NULL: it does not.
+    void (*write_failure)(struct chat_writer *w, const struct chat_error *e);
 
     // As spoken by a provider.
     struct err *(*write_request)(struct arena *a, const struct chat_request *in,
@@ -360,7 +366,7 @@ struct dialect {
     const char *const *signs;
 };
 
-extern const struct dialect openai_dialect, claude_dialect;
+extern const struct dialect openai_dialect, claude_dialect, responses_dialect;
 
 // --- what a relay calls ---------------------------------------------------------------
 
@@ -375,6 +381,8 @@ struct err *chat_read_end(struct chat_reader *r);
 // Streams the event, or collects it and writes the whole answer when it is CHAT_END. Writes nothing
 // for CHAT_FAILED: that is the relay's to retry or to tell. err_upstream_too_large.
 struct err *chat_write(struct chat_writer *w, const struct chat_event *ev);
+// Ends a stream that cannot go on, after chat_write or (`passed`) after forwarded frames.
+void chat_write_failure(struct chat_writer *w, const struct chat_error *e, const char *request_id);
 
 // The words of our own failures, for write_error: `message` is shown to the caller.
 struct chat_error chat_error_of(const struct err *e, const char *message);

@@ -107,6 +107,18 @@ struct relay {
     struct relay *next, *prev; // of those running on this loop
 };
 
+// A conversation: it has a dialect that can be translated.
+static inline bool relay_is_chat(const struct relay *r)
+{
+    return r->route->mode == MODE_CHAT || r->route->mode == MODE_RESPONSES;
+}
+
+// Another channel may be able to: nobody was asked.
+static inline bool relay_unsuited(const struct err *e)
+{
+    return e->kind == &err_mode_unsupported || e->kind == &err_state_unsupported;
+}
+
 // relay.c
 struct db_pool *relay_pool(void);
 void relay_go(struct relay *r, enum relay_step step);

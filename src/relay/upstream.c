@@ -107,8 +107,7 @@ static struct str with_usage(struct arena *a, yyjson_val *options)
 
 static bool asks_for_usage(const struct relay *r)
 {
-    return r->head.stream && !r->head.wants_usage &&
-           r->attempt.provider->dialect == &openai_dialect &&
+    return r->head.stream && !r->head.wants_usage && r->attempt.dialect == &openai_dialect &&
            !(r->attempt.provider->quirks & NO_STREAM_USAGE);
 }
 
@@ -160,6 +159,8 @@ static struct err *translate_body(struct relay *r)
     const struct provider *p = r->attempt.provider;
     const struct snapshot_channel *c = r->choice.channel;
     TRY(parse_request(r));
+    if (r->request.kept && r->attempt.dialect != r->request.owner)
+        return err_new(r->arena, &err_state_unsupported, "%s", r->request.kept);
     struct chat_request *request = NEW(r->arena, struct chat_request);
     *request = r->request; // an attempt's changes must not reach the next one
     add_system_prompt(r, request);
@@ -170,7 +171,7 @@ static struct err *translate_body(struct relay *r)
     struct buf *body = NEW(r->arena, struct buf);
     *body = BUF(OUT_MOST);
     arena_defer(r->arena, free_buf, body);
-    TRY(p->dialect->write_request(r->arena, request, &r->target, body));
+    TRY(r->attempt.dialect->write_request(r->arena, request, &r->target, body));
     if (body->overflow)
         return err_new(r->arena, &err_body_too_large, "translated request");
     r->call->body[0] = buf_view(body);
@@ -199,11 +200,14 @@ static struct err *find_provider(struct relay *r)
                        (long long)c->row.id, c->row.type);
     buf_clear(&r->attempt.headers);
     struct buf headers = r->attempt.headers.limit ? r->attempt.headers : BUF(64 << 10);
-    r->translated = p->dialect != r->route->speaks;
+    enum relay_mode mode = provider_mode(p, r->route->mode, r->sent_model);
+    const struct dialect *dialect = provider_dialect(p, mode);
+    r->translated = dialect != r->route->speaks;
     r->attempt = (struct attempt){
         .arena = r->arena,
         .provider = p,
-        .mode = r->route->mode,
+        .mode = mode,
+        .dialect = dialect,
         .stream = r->head.stream,
         .base_url = text_is_empty(c->row.base_url) ? p->base_url : c->row.base_url,
         .key = r->choice.key->text,
@@ -213,10 +217,17 @@ static struct err *find_provider(struct relay *r)
         .caller_header = r->translated ? NULL : caller_header,
         .caller = r,
     };
-    bool chat = r->route->mode == MODE_CHAT;
-    if ((r->translated && !chat) || !p->path[r->route->mode])
+    if ((r->translated && !relay_is_chat(r)) || !p->path[mode])
         return err_new(r->arena, &err_mode_unsupported, "%s", p->name);
     return NULL;
+}
+
+// Same dialect, and yet more than an edit: the channel's own prompt is to be put in, or thinking of
+// another dialect's model is to be taken out.
+static bool must_rewrite(const struct relay *r)
+{
+    return !text_is_empty(r->choice.channel->row.system_prompt) ||
+           memmem(r->body.text.p, r->body.text.n, "\"tfr1.", 6);
 }
 
 struct err *relay_prepare(struct relay *r)
@@ -228,12 +239,11 @@ struct err *relay_prepare(struct relay *r)
     TRY(add_headers(r));
     r->hide_usage = asks_for_usage(r);
     r->call = NEW(r->arena, struct call);
-    bool own_prompt = !text_is_empty(c->row.system_prompt) && r->route->mode == MODE_CHAT;
-    if (r->translated || own_prompt)
+    r->translated = r->translated || (relay_is_chat(r) && must_rewrite(r));
+    if (r->translated)
         TRY(translate_body(r));
     else
         edit_body(r);
-    r->translated = r->translated || own_prompt;
     TRY(url_parse(r->arena, r->attempt.url, &r->call->url));
     r->call->arena = r->arena;
     r->call->method = "POST";
@@ -271,7 +281,7 @@ struct err *relay_upstream_error(struct relay *r)
     yyjson_val *body = NULL;
     r->upstream_error = (struct chat_error){.status = status};
     if (!json_read(r->arena, buf_view(&r->in), &body))
-        r->attempt.provider->dialect->read_error(body, &r->upstream_error);
+        r->attempt.dialect->read_error(body, &r->upstream_error);
     size_t i = 0;
     while (status < meanings[i].from || status > meanings[i].to)
         i++;
@@ -335,7 +345,7 @@ void relay_attempt_failed(struct relay *r, const struct err *e)
 {
     const struct relay_setting *s = &r->snapshot->settings.relay;
     struct health *h = r->choice.key->health;
-    if (e->kind == &err_mode_unsupported) {
+    if (relay_unsuited(e)) {
         r->unsuited = true;
         r->attempts--; // nobody was asked
         tried_channel(&r->tried, r->choice.channel->row.id);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/arena.h"
+#include "relay/dialect/carry.h"
 #include "relay/dialect/claude.h"
 #include "relay/dialect/media.h"
 #include "relay/dialect/openai.h"
@@ -73,10 +74,9 @@ static struct err *read_result(struct arena *a, yyjson_val *in, struct chat_part
 
 static struct err *read_thinking(struct arena *a, yyjson_val *in, struct chat_part *p)
 {
-    (void)a;
+    struct str data = json_str_at(in, "data");
     p->text = json_str_at(in, "thinking");
-    p->signature = json_str_at(in, "signature");
-    p->redacted = json_str_at(in, "data");
+    carry_take(a, p, &claude_dialect, data.p ? data : json_str_at(in, "signature"), data.p);
     return NULL;
 }
 
