@@ -150,9 +150,9 @@ static struct err *advance(struct chat_reader *r)
 static struct err *say(struct chat_reader *r, struct item *it, enum part_kind kind, struct str text)
 {
     struct reading *mine = reading_of(r);
-    mine->refused = mine->refused || kind == PART_REFUSAL;
     if (!text.n || it->done)
         return NULL;
+    mine->refused = mine->refused || kind == PART_REFUSAL;
     it->spoke = true;
     if (it == mine->live && it->began)
         return send(r, it, kind, text);
