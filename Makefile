@@ -12,11 +12,12 @@ ASAN := -Dtests=true -Dbuildtype=debug -Doptimization=1 -Db_sanitize=address,und
 TSAN := -Dtests=true -Dbuildtype=debug -Doptimization=1 -Db_sanitize=thread
 CLANG := -Dtests=true
 GCC := -Dtests=true
+FUZZ := -Dfuzz=true -Dbuildtype=debug -Doptimization=1 -Db_sanitize=address,undefined
 
 # $(call compile,folder,options): configures when there is nothing yet or the list of sources has changed, then builds.
 define compile
 @mkdir -p build; \
-{ tools/gen/sources src tests/unit tests/wire; echo '$(2)'; ls -d build/deps src/i18n/*.json 2>/dev/null || true; } >build/$(1).list.new; \
+{ tools/gen/sources src tests/unit tests/wire tests/fuzz; echo '$(2)'; ls -d build/deps build/web.assets src/i18n/*.json 2>/dev/null || true; } >build/$(1).list.new; \
 if [ ! -f build/$(1)/build.ninja ] || ! cmp -s build/$(1).list.new build/$(1).list; then \
 	rm -f build/$(1).list; \
 	meson setup $$([ ! -f build/$(1)/build.ninja ] || echo --reconfigure) $(2) build/$(1) >build/$(1).log 2>&1 \
@@ -28,11 +29,12 @@ ninja --quiet -C build/$(1) | { grep -v 'no work to do' || true; }
 endef
 
 .PHONY: all build run test check fmt clean setup setup-test setup-all release asan tsan gcc clang \
-	bench fuzz web dist crash
+	bench fuzz web web-dev web-types dist crash faults soak
 
 all: build
 
 build: setup
+	@$(MAKE) web
 	@$(MAKE) release
 
 setup setup-test setup-all:
@@ -62,6 +64,7 @@ run: build
 	@exec build/token-factory
 
 test: setup-test
+	@$(MAKE) web
 	@$(MAKE) asan tsan
 	@$(BUN) tools/run_tests.ts
 
@@ -71,12 +74,61 @@ check: setup-all
 	@tools/check_all
 
 fmt: setup-all
-	@find src tests -name '*.[ch]' -print0 2>/dev/null | xargs -0 -r clang-format-19 -i
+	@find src tests bench -name '*.[ch]' -print0 2>/dev/null | xargs -0 -r clang-format-19 -i
 	@node_modules/.bin/prettier --log-level warn --write .
 
 clean:
 	@if [ -d build ]; then find build -mindepth 1 -maxdepth 1 ! -name deps -exec rm -rf {} +; fi
 	@rm -f compile_commands.json
 
-bench fuzz web dist crash:
+# Everything that was put off is measured too: bench/README.md. QUICK=1 is for trying out.
+bench: build
+	@scripts/setup bench
+	@ninja --quiet -C build/release bench/bench-mock bench/bench-load | { grep -v 'no work to do' || true; }
+	@$(BUN) bench/run.ts
+
+# The proofs, see tests/README.md.
+PROOF := setup-test release
+
+crash: $(PROOF)
+	@$(BUN) tests/crash/crash.ts --rounds $(or $(ROUNDS),20)
+
+faults: $(PROOF)
+	@$(BUN) tests/faults/faults.ts
+
+soak: $(PROOF)
+	@$(BUN) tests/soak/soak.ts --minutes $(or $(MINUTES),2)
+
+fuzz: setup-all
+	@$(MAKE) fuzz-build
+	@$(BUN) tests/fuzz/fuzz.ts --seconds $(or $(SECONDS),60)
+
+fuzz-build: export CC := clang-19
+fuzz-build:
+	$(call compile,fuzz,$(FUZZ))
+
+# The console. Its packages are Bun's; what it is built from is listed here, so that nothing is done twice.
+WEB_SOURCES = $(shell find web/src web/public web/index.html web/vite.config.ts -type f 2>/dev/null)
+
+web: build/web.assets
+
+web/node_modules/.installed: web/package.json web/bun.lock
+	@cd web && ../$(BUN) install --frozen-lockfile --silent --ignore-scripts
+	@touch $@
+
+build/web.assets: web/node_modules/.installed $(WEB_SOURCES) tools/gen/assets.ts
+	@mkdir -p build
+	@cd web && ../$(BUN) --bun node_modules/.bin/vite build --logLevel warn >../build/web.log 2>&1 || { cat ../build/web.log; exit 1; }
+	@$(BUN) tools/gen/assets.ts $@.new web/dist && mv $@.new $@
+
+# Vite on port 5173, with everything that is not the console's from the program on BACKEND.
+BACKEND := http://127.0.0.1:3000
+web-dev: web/node_modules/.installed
+	@cd web && BACKEND=$(BACKEND) ../$(BUN) --bun node_modules/.bin/vite
+
+# web/src/models/api.ts from what the program says about itself.
+web-types:
+	@$(BUN) web/scripts/api_types.ts build/token-factory
+
+dist:
 	@echo "make $@: not built yet" >&2; exit 2

@@ -34,8 +34,8 @@ function checkBanned(path: string, text: string) {
     problem(path, lineAt(code, match.index), `${match[1]} is banned`);
 }
 
-const c = ["src", "tests"].flatMap((folder) => filesBelow(folder, ".c", ".h", ".def"));
-const scripts = ["tests", "tools"].flatMap((folder) => filesBelow(folder, ".ts"));
+const c = ["src", "tests", "bench"].flatMap((folder) => filesBelow(folder, ".c", ".h", ".def"));
+const scripts = ["tests", "tools", "bench"].flatMap((folder) => filesBelow(folder, ".ts"));
 if (c.length + scripts.length === 0) nothingYet("src");
 for (const path of [...c, ...scripts]) {
   const text = read(path);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { ALIGN = _Alignof(max_align_t) };
 enum { FIRST_CHUNK = 4 * 1024 - 64, LARGEST_CHUNK = 256 * 1024 };
 
 struct chunk {
@@ -102,7 +103,6 @@ static struct chunk *chunk_new(struct arena *a, size_t at_least)
 
 void *arena_raw(struct arena *a, size_t size)
 {
-    enum { ALIGN = _Alignof(max_align_t) };
     if (size > SIZE_MAX / 2)
         abort();
     size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
@@ -138,14 +138,20 @@ char *arena_str(struct arena *a, struct str s)
     return arena_strndup(a, s.p, s.n);
 }
 
+// Straight into what is left of the chunk; a second pass only where that was too little.
 char *arena_printf(struct arena *a, const char *fmt, ...)
 {
+    struct chunk *c = a->chunks;
+    char *spot = c ? (char *)c->bytes + c->used : NULL;
+    size_t room = c ? c->size - c->used : 0;
     va_list args, again;
     va_start(args, fmt);
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, fmt, args);
-    char *text = arena_raw(a, (size_t)(n < 0 ? 0 : n) + 1);
-    vsnprintf(text, (size_t)(n < 0 ? 0 : n) + 1, fmt, again);
+    int n = vsnprintf(spot, room, fmt, args);
+    size_t need = (size_t)(n < 0 ? 0 : n) + 1;
+    char *text = arena_raw(a, need);
+    if (text != spot)
+        vsnprintf(text, need, fmt, again);
     va_end(again);
     va_end(args);
     return text;

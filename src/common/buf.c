@@ -48,7 +48,7 @@ void buf_grew(struct buf *b, size_t n)
     b->p[b->n] = '\0';
 }
 
-void buf_add(struct buf *b, const char *s, size_t n)
+void buf_add_slow(struct buf *b, const char *s, size_t n)
 {
     if (!n)
         return;

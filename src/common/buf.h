@@ -3,6 +3,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "common/str.h"
 
@@ -16,7 +17,7 @@ struct buf {
 
 void buf_free(struct buf *b);  // gives the memory back; the buffer stays usable
 void buf_clear(struct buf *b); // forgets the bytes, keeps the memory
-void buf_add(struct buf *b, const char *s, size_t n);
+void buf_add_slow(struct buf *b, const char *s, size_t n); // where there is no room yet
 void buf_puts(struct buf *b, const char *s);
 void buf_str(struct buf *b, struct str s);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -28,6 +29,18 @@ char *buf_room(struct buf *b, size_t n);
 void buf_grew(struct buf *b, size_t n);
 
 struct str buf_view(const struct buf *b);
+
+// Inline: replies are written a few bytes at a time.
+static inline void buf_add(struct buf *b, const char *s, size_t n)
+{
+    if (n < b->cap - b->n && n <= b->limit - b->n && b->cap && n && !b->overflow) {
+        memcpy(b->p + b->n, s, n);
+        b->n += n;
+        b->p[b->n] = '\0';
+    } else {
+        buf_add_slow(b, s, n);
+    }
+}
 
 static inline void buf_free_at(struct buf *b)
 {

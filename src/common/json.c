@@ -37,7 +37,7 @@ void json_quote(struct buf *out, struct str s)
         put_escape(out, (unsigned char)s.p[i]);
         from = i + 1;
     }
-    buf_add(out, s.p + from, s.n - from);
+    buf_str(out, str_skip(s, from));
     buf_add(out, "\"", 1);
 }
 
@@ -225,12 +225,39 @@ struct err *json_read_in_place(struct arena *a, char *bytes, size_t n, yyjson_va
     return read_with(a, (struct str){bytes, n}, YYJSON_READ_INSITU, root, &pool);
 }
 
+enum { PAIRS_MOST = 24 };
+
+static struct err *duplicate(struct arena *a, yyjson_val *key)
+{
+    return err_new(a, &err_json_duplicate_key, "%.64s", yyjson_get_str(key));
+}
+
+// Fastest where there are few.
+static struct err *compare_pairs(struct arena *a, yyjson_val *object)
+{
+    yyjson_val *seen[PAIRS_MOST];
+    size_t i, max;
+    yyjson_val *key, *value;
+    yyjson_obj_foreach(object, i, max, key, value)
+    {
+        size_t n = yyjson_get_len(key);
+        for (size_t k = 0; k < i; k++)
+            if (yyjson_get_len(seen[k]) == n &&
+                !memcmp(yyjson_get_str(seen[k]), yyjson_get_str(key), n))
+                return duplicate(a, key);
+        seen[i] = key;
+    }
+    return NULL;
+}
+
 // Through a table of keyed hashes: the names come from strangers, who must not choose collisions.
 struct err *json_no_duplicates(struct arena *a, yyjson_val *object)
 {
     if (!yyjson_is_obj(object))
         return NULL;
     size_t count = yyjson_obj_size(object), slots = 16;
+    if (count <= PAIRS_MOST)
+        return compare_pairs(a, object);
     while (slots < count * 2)
         slots *= 2;
     yyjson_val **seen = NEW_ARRAY(a, yyjson_val *, slots);
@@ -242,7 +269,7 @@ struct err *json_no_duplicates(struct arena *a, yyjson_val *object)
         size_t n = yyjson_get_len(key), at = hash_table(text, n) & (slots - 1);
         for (; seen[at]; at = (at + 1) & (slots - 1))
             if (yyjson_equals_strn(seen[at], text, n))
-                return err_new(a, &err_json_duplicate_key, "%.64s", text);
+                return duplicate(a, key);
         seen[at] = key;
     }
     return NULL;

@@ -13,6 +13,13 @@
 
 struct arena;
 
+// yyjson's own steps from NULL to NULL + 1 where there is no object.
+#undef yyjson_obj_foreach
+#define yyjson_obj_foreach(obj, idx, max, key, val)                                                \
+    for ((idx) = 0, (max) = yyjson_obj_size(obj),                                                  \
+        (key) = (max) ? unsafe_yyjson_get_first(obj) : NULL, (val) = (key) ? (key) + 1 : NULL;     \
+         (idx) < (max); (idx)++, (key) = unsafe_yyjson_get_next(val), (val) = (key) + 1)
+
 enum { JSON_DEPTH_MAX = 64 }; // nesting we accept and write
 
 struct json {

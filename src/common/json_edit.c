@@ -63,18 +63,18 @@ struct span {
     struct str before, value; // what replaces it: before, then value
 };
 
-// Of a member that is there, its value; of one that is not, the place behind the opening brace.
+// Of a member that is there, its value; of one that is not, the place behind the opening brace, and
+// what is put there ends in a comma.
 static struct span span_of(struct arena *a, const struct json_text *t, const struct json_edit *edit)
 {
     const char *p = t->text.p;
     yyjson_val *value = yyjson_obj_get(t->root, edit->key);
     if (!value) {
         size_t at = skip_blank(p, 0) + 1;
-        bool first = yyjson_obj_size(t->root) == 0;
-        BUF_HERE(key, 4096);
+        BUF_HERE(key, SIZE_MAX);
         json_quote(&key, str_of(edit->key));
         const char *before = arena_printf(a, "%s:", key.p);
-        const char *after = arena_printf(a, "%.*s%s", STR_ARGS(edit->value), first ? "" : ",");
+        const char *after = arena_printf(a, "%.*s,", STR_ARGS(edit->value));
         return (struct span){at, at, str_of(before), str_of(after)};
     }
     yyjson_val *key = NULL, *found;
@@ -114,17 +114,38 @@ static size_t join(struct arena *a, const struct str *pieces, size_t count, stru
     return 1;
 }
 
+static bool is_overruled(const struct json_edit *edits, size_t count, size_t i)
+{
+    for (size_t later = i + 1; later < count; later++)
+        if (!strcmp(edits[later].key, edits[i].key))
+            return true;
+    return false;
+}
+
+static size_t find_spans(struct arena *a, const struct json_text *t, const struct json_edit *edits,
+                         size_t count, struct span *spans)
+{
+    size_t n = 0, last_added = 0;
+    bool empty = yyjson_obj_size(t->root) == 0;
+    for (size_t i = 0; i < count; i++) {
+        if (is_overruled(edits, count, i))
+            continue;
+        last_added = n;
+        spans[n++] = span_of(a, t, &edits[i]);
+    }
+    if (empty && n)
+        spans[last_added].value.n--; // no member follows its comma
+    sort_spans(spans, n);
+    return n;
+}
+
 size_t json_text_edit(struct arena *a, const struct json_text *t, const struct json_edit *edits,
                       size_t count, struct str *pieces, size_t most)
 {
     struct span spans[JSON_EDITS_MOST];
     struct str all[JSON_EDITS_MOST * 3 + 1];
     size_t n = 0, at = 0;
-    if (count > JSON_EDITS_MOST)
-        count = JSON_EDITS_MOST;
-    for (size_t i = 0; i < count; i++)
-        spans[i] = span_of(a, t, &edits[i]);
-    sort_spans(spans, count);
+    count = find_spans(a, t, edits, count < JSON_EDITS_MOST ? count : JSON_EDITS_MOST, spans);
     for (size_t i = 0; i < count; i++) {
         all[n++] = (struct str){t->text.p + at, spans[i].from - at};
         if (spans[i].before.n)

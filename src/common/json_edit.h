@@ -24,7 +24,7 @@ struct err *json_text_read(struct arena *a, struct str text, struct json_text *o
 
 enum { JSON_EDITS_MOST = 64 };
 
-// The text with the edits made, as at most `most` pieces; joined in the arena when there would be
-// more. Returns how many.
+// The text with the edits made (the last one, where several name the same member), as at most
+// `most` pieces; joined in the arena when there would be more. Returns how many.
 size_t json_text_edit(struct arena *a, const struct json_text *t, const struct json_edit *edits,
                       size_t count, struct str *pieces, size_t most);

@@ -18,26 +18,26 @@ struct credentials {
     const char *username, *password, *original_password, *display_name;
 };
 
-static const struct field login_fields[] = {
+const struct field account_login_fields[] = {
     FIELD(struct credentials, username, .flags = REQUIRED, .max = 256),
     FIELD(struct credentials, password, .flags = REQUIRED, .max = 1024),
     {0},
 };
 
-static const struct field register_fields[] = {
+const struct field account_register_fields[] = {
     FIELD(struct credentials, username, .flags = REQUIRED, .max = 256),
     FIELD(struct credentials, password, .flags = REQUIRED, .max = 1024),
     FIELD(struct credentials, display_name, .max = 64),
     {0},
 };
 
-static const struct field password_fields[] = {
+const struct field account_password_fields[] = {
     FIELD(struct credentials, original_password, .flags = REQUIRED, .max = 1024),
     FIELD(struct credentials, password, .flags = REQUIRED, .max = 1024),
     {0},
 };
 
-static const struct field self_fields[] = {
+const struct field account_self_fields[] = {
     FIELD(struct user, display_name, .min = 1, .max = 64),
     FIELD(struct user, language, .max = 8),
     {0},
@@ -109,7 +109,7 @@ struct err *api_account_login(struct http *x)
     struct settings s;
     struct user user;
     bool right = false;
-    TRY(http_body(x, login_fields, &in));
+    TRY(http_body(x, account_login_fields, &in));
     TRY(http_settings(x, &s));
     TRY(find_by_name(x, in.username, &user));
     TRY(prove(x, &s, &user, in.password, &right));
@@ -140,7 +140,7 @@ struct err *api_account_register(struct http *x)
     TRY(http_settings(x, &s));
     if (!s.user.register_enabled)
         return err_new(x->arena, &err_register_off, "from %s", x->ip);
-    TRY(http_body(x, register_fields, &in));
+    TRY(http_body(x, account_register_fields, &in));
     TRY(login_limit_begin(x->arena, x->ip, "\nregister", REGISTRATIONS_PER_ADDRESS));
     login_limit_end(x->ip, "\nregister", LOGIN_WRONG); // every one counts
     fields_default(x->arena, user_table.fields, &user);
@@ -164,7 +164,7 @@ struct err *api_account_show(struct http *x)
 struct err *api_account_update(struct http *x)
 {
     struct user user = *x->user;
-    TRY(http_body(x, self_fields, &user));
+    TRY(http_body(x, account_self_fields, &user));
     TRY(db_update_only(x->db, x->arena, &user_table, &user, "display_name", "language", NULL));
     return reply_user(x, &user);
 }
@@ -186,7 +186,7 @@ struct err *api_account_password(struct http *x)
     struct settings s;
     struct user user = *x->user;
     bool right = false;
-    TRY(http_body(x, password_fields, &in));
+    TRY(http_body(x, account_password_fields, &in));
     TRY(http_settings(x, &s));
     TRY(prove(x, &s, &user, in.original_password, &right));
     if (!right)

@@ -341,7 +341,7 @@ struct test_request {
     const char *model;
 };
 
-static const struct field test_fields[] = {
+const struct field channel_test_fields[] = {
     FIELD(struct test_request, id, .flags = REQUIRED, .min = 1, .max = 9e18),
     FIELD(struct test_request, model, .max = 191),
     {0},
@@ -350,7 +350,7 @@ static const struct field test_fields[] = {
 struct err *api_channel_test(struct http *x)
 {
     struct test_request in = {0};
-    TRY(http_body(x, test_fields, &in));
+    TRY(http_body(x, channel_test_fields, &in));
     return test(x, in.id, in.model);
 }
 
@@ -361,7 +361,7 @@ struct err *api_channel_test_one(struct http *x)
     return test(x, id, http_query(x, "model"));
 }
 
-static const struct field fetch_fields[] = {
+const struct field channel_fetch_fields[] = {
     FIELD(struct channel, type, .min = 1, .max = 9999),
     FIELD(struct channel, base_url, .max = 512),
     FIELD(struct channel, key, .max = 1 << 20),
@@ -380,7 +380,7 @@ static struct err *read_fetch(struct http *x, struct channel *c)
     }
     const char *stored = c->key;
     TRY(channel_read_type(x->arena, x->body));
-    TRY(http_body(x, fetch_fields, c));
+    TRY(http_body(x, channel_fetch_fields, c));
     c->key = channel_clean_keys(x->arena, c->key);
     if (!*c->key)
         c->key = stored;

@@ -13,3 +13,6 @@ struct err *api_channel_test_one(struct http *x);
 struct err *api_channel_fetch_models(struct http *x);
 struct err *api_channel_show(struct http *x);
 struct err *api_channel_delete(struct http *x);
+
+// What these requests may hold, for the description of the API.
+extern const struct field channel_test_fields[], channel_fetch_fields[];

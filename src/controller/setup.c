@@ -8,7 +8,7 @@ struct setup_request {
     const char *token, *username, *password;
 };
 
-static const struct field setup_fields[] = {
+const struct field setup_request_fields[] = {
     FIELD(struct setup_request, token, .flags = REQUIRED, .max = 128),
     FIELD(struct setup_request, username, .flags = REQUIRED, .max = 256),
     FIELD(struct setup_request, password, .flags = REQUIRED, .max = 1024),
@@ -19,7 +19,7 @@ struct err *api_setup_finish(struct http *x)
 {
     struct setup_request in = {0};
     struct user root;
-    TRY(http_body(x, setup_fields, &in));
+    TRY(http_body(x, setup_request_fields, &in));
     TRY(setup_by_link(x->db, x->arena, in.token, in.username, in.password, &root));
     return http_reply(x, &user_table, &root);
 }

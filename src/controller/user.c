@@ -23,7 +23,7 @@ struct user_request {
 
 #define ROW(member, ...) FIELD_AS(struct user_request, row.member, #member, __VA_ARGS__)
 
-static const struct field create_fields[] = {
+const struct field user_create_fields[] = {
     ROW(username, .flags = REQUIRED, .max = 256),
     FIELD(struct user_request, password, .flags = REQUIRED, .max = 1024),
     ROW(display_name, .max = 64),
@@ -34,7 +34,7 @@ static const struct field create_fields[] = {
     {0},
 };
 
-static const struct field update_fields[] = {
+const struct field user_update_fields[] = {
     FIELD(struct user_request, password, .max = 1024),
     ROW(display_name, .max = 64),
     ROW(remark, .max = 255),
@@ -49,7 +49,7 @@ struct manage_request {
     const char *action, *mode;
 };
 
-static const struct field manage_fields[] = {
+const struct field user_manage_fields[] = {
     FIELD(struct manage_request, id, .flags = REQUIRED, .min = 1, .max = 9e18),
     FIELD(struct manage_request, action, .flags = REQUIRED, .max = 32),
     FIELD(struct manage_request, mode, .max = 32, .def = "add"),
@@ -157,7 +157,7 @@ struct err *api_user_create(struct http *x)
 {
     struct user_request in = {0};
     fields_default(x->arena, user_table.fields, &in.row);
-    TRY(http_body(x, create_fields, &in));
+    TRY(http_body(x, user_create_fields, &in));
     TRY(user_may_grant(x->arena, x->user, in.row.role));
     TRY(check_group(x, in.row.group));
     in.row.quota = in.quota;
@@ -192,7 +192,7 @@ struct err *api_user_update(struct http *x)
     TRY(http_param_int(x, "id", &id));
     TRY(find_below(x, id, &before));
     in.row = before;
-    TRY(http_body(x, update_fields, &in));
+    TRY(http_body(x, user_update_fields, &in));
     if (in.row.role != before.role)
         TRY(user_may_grant(x->arena, x->user, in.row.role));
     if (strcmp(in.row.group, before.group))
@@ -344,8 +344,8 @@ struct err *api_user_manage(struct http *x)
 {
     struct manage_request in;
     struct user user;
-    fields_default(x->arena, manage_fields, &in);
-    TRY(http_body(x, manage_fields, &in));
+    fields_default(x->arena, user_manage_fields, &in);
+    TRY(http_body(x, user_manage_fields, &in));
     TRY(user_by_id(x->db, x->arena, in.id, &user));
     for (size_t i = 0; i < sizeof(actions) / sizeof(*actions); i++) {
         if (strcmp(actions[i].name, in.action))

@@ -10,3 +10,6 @@ struct err *api_user_show(struct http *x);
 struct err *api_user_update(struct http *x);
 struct err *api_user_delete(struct http *x);
 struct err *api_user_manage(struct http *x);
+
+// What these requests may hold, for the description of the API.
+extern const struct field user_create_fields[], user_update_fields[], user_manage_fields[];

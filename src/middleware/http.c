@@ -163,6 +163,8 @@ void http_fail(struct http *x, const struct err *e)
     json_bool(&j, "success", false);
     json_str(&j, "message", i18n_error(x->arena, x->language, e));
     json_str(&j, "code", e->kind->code);
+    if (e->kind == &err_field_invalid || e->kind == &err_field_missing)
+        json_str(&j, "field", e->detail); // so that forms can say it where it belongs
     json_null(&j, "data");
     json_end(&j);
     x->status = e->status ? e->status : e->kind->status;

@@ -102,16 +102,19 @@ static bool reserve_rest(struct relay *r)
     return r->quota <= r->reserved && (!c->token_account || r->quota <= r->token_reserved);
 }
 
-// What no balance could pay is not charged: no balance goes below zero. The log row says so.
+// What no balance could pay, a limited token's among them, is not charged: none goes below zero,
+// and no token has used more than it was given. The log row says so.
 static void cut_to_reserved(struct relay *r)
 {
-    if (r->quota > r->reserved) {
-        r->shortfall = r->quota - r->reserved;
-        r->quota = r->reserved;
+    bool limited = r->caller->token_account != NULL;
+    int64_t most = r->reserved;
+    if (limited && r->token_reserved < most)
+        most = r->token_reserved;
+    if (r->quota > most) {
+        r->shortfall = r->quota - most;
+        r->quota = most;
     }
-    r->token_quota = 0;
-    if (r->caller->token_account)
-        r->token_quota = r->quota < r->token_reserved ? r->quota : r->token_reserved;
+    r->token_quota = limited ? r->quota : 0;
 }
 
 static void give_rest_back(struct relay *r)
@@ -149,10 +152,13 @@ static void put_admin(struct relay *r, struct json *j)
     json_end(j);
 }
 
+enum { OTHER_USUAL = 500 };
+
 static const char *other_json(struct relay *r, bool consumed)
 {
     BUF_HERE(out, 60 << 10);
     struct json j = {.out = &out};
+    buf_room(&out, OTHER_USUAL); // one allocation for nearly every row
     json_obj(&j, NULL);
     if (consumed) {
         struct price_usage u = priced(&r->usage);

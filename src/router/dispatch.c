@@ -10,6 +10,7 @@
 #include "controller/process.h"
 #include "middleware/guards.h"
 #include "router/router.h"
+#include "router/web.h"
 #include "service/client_ip.h"
 #include "service/metrics.h"
 #include "setting/boot.h"
@@ -206,7 +207,8 @@ static void on_request(struct exchange *x)
     }
     router_match(x->method, x->path, &match);
     if (!match.route) {
-        refuse_unknown(x, match.other);
+        if (match.other || !web_serve(x))
+            refuse_unknown(x, match.other);
         return;
     }
     struct request *r = request_new(x, match.route);
@@ -222,7 +224,7 @@ static void on_request(struct exchange *x)
 static void on_finish(struct exchange *x)
 {
     bool busy = under(x->path, "/v1") || under(x->path, "/healthz") || under(x->path, "/readyz") ||
-                under(x->path, "/metrics");
+                under(x->path, "/metrics") || under(x->path, "/assets");
     enum log_level level = busy ? LOG_DEBUG : LOG_INFO;
     if (under(x->path, "/api"))
         metric_add(metric_cell(METRIC_MANAGEMENT, arena_printf(x->arena, "%d", x->status), NULL),

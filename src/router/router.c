@@ -11,11 +11,13 @@
 #include "controller/channel.h"
 #include "controller/log.h"
 #include "controller/option.h"
+#include "controller/pricing.h"
 #include "controller/process.h"
 #include "controller/setup.h"
 #include "controller/status.h"
 #include "controller/token.h"
 #include "controller/user.h"
+#include "router/openapi.h"
 
 #define WHO_PUBLIC ROLE_GUEST
 #define WHO_USER ROLE_COMMON

@@ -227,7 +227,8 @@ static struct err *read_batch(struct bookkeeper *k, struct arena *a, struct batc
 
 struct err *bookkeeper_batch(struct bookkeeper *k, struct arena *a, int *count)
 {
-    struct batch *b = NEW(a, struct batch);
+    struct batch *b = arena_raw(a, sizeof(*b)); // large: only its counts are cleared
+    b->count = b->delta_count = 0;
     struct journal_at to = k->at;
     bool already = false;
     *count = 0;

@@ -66,9 +66,34 @@ struct err *price_quota(struct arena *a, const struct price *p, int64_t group_ra
     return fits ? NULL : err_new(a, &err_price_overflow, "price out of range");
 }
 
+// Millionths as a decimal, without printf: every log row holds a few.
 static void put_ratio(struct json *j, const char *key, int64_t micro)
 {
-    json_real(j, key, (double)micro / MICRO);
+    char text[32], *p = text + sizeof(text);
+    int64_t whole = micro / MICRO, rest = micro % MICRO;
+    bool begun = false;
+    for (int i = 0; i < 6; i++, rest /= 10) {
+        begun = begun || rest % 10;
+        if (begun)
+            *--p = (char)('0' + rest % 10);
+    }
+    if (begun)
+        *--p = '.';
+    do {
+        *--p = (char)('0' + whole % 10);
+        whole /= 10;
+    } while (whole);
+    json_raw(j, key, (struct str){p, (size_t)(text + sizeof(text) - p)});
+}
+
+// A class of tokens with a price of its own; nothing where there were none.
+static void put_class(struct json *j, const char *count_key, int64_t count, const char *ratio_key,
+                      int64_t ratio)
+{
+    if (!count)
+        return;
+    json_int(j, count_key, count);
+    put_ratio(j, ratio_key, ratio);
 }
 
 void price_explain(struct json *j, const struct price *p, int64_t group_ratio,
@@ -77,21 +102,14 @@ void price_explain(struct json *j, const struct price *p, int64_t group_ratio,
     put_ratio(j, "group_ratio", group_ratio);
     if (p->per_call) {
         put_ratio(j, "model_price", p->call_price);
-        json_str(j, "formula", "model_price * 500000 * group_ratio");
         return;
     }
     put_ratio(j, "model_ratio", p->model_ratio);
     put_ratio(j, "completion_ratio", p->completion_ratio);
-    put_ratio(j, "cache_ratio", p->cache_ratio);
-    put_ratio(j, "cache_creation_ratio_5m", p->create_ratio);
-    put_ratio(j, "cache_creation_ratio_1h", p->create_1h_ratio);
     json_int(j, "input_tokens", u->prompt);
-    json_int(j, "cache_tokens", u->cache_read);
-    json_int(j, "cache_creation_tokens", u->cache_write_5m + u->cache_write_1h);
-    json_int(j, "cache_creation_tokens_5m", u->cache_write_5m);
-    json_int(j, "cache_creation_tokens_1h", u->cache_write_1h);
-    json_str(j, "formula",
-             "(input_tokens + cache_tokens * cache_ratio + cache_creation_tokens_5m *"
-             " cache_creation_ratio_5m + cache_creation_tokens_1h * cache_creation_ratio_1h +"
-             " completion_tokens * completion_ratio) * model_ratio * group_ratio");
+    put_class(j, "cache_tokens", u->cache_read, "cache_ratio", p->cache_ratio);
+    put_class(j, "cache_creation_tokens_5m", u->cache_write_5m, "cache_creation_ratio_5m",
+              p->create_ratio);
+    put_class(j, "cache_creation_tokens_1h", u->cache_write_1h, "cache_creation_ratio_1h",
+              p->create_1h_ratio);
 }

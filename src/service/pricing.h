@@ -44,6 +44,7 @@ bool price_micro(double value, int64_t *out);
 struct err *price_quota(struct arena *a, const struct price *p, int64_t group_ratio,
                         const struct price_usage *u, int64_t *quota);
 
-// Members of the open object that let a person redo the sum: ratios, counts, formula.
+// Members of the open object that let a person redo the sum: the ratios, and the counts that the
+// log row itself does not have. Classes of tokens that were not used are left out.
 void price_explain(struct json *j, const struct price *p, int64_t group_ratio,
                    const struct price_usage *u);

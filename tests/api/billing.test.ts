@@ -352,6 +352,15 @@ describe("keys and users", () => {
     expect(log?.quota ?? 0).toBeLessThanOrEqual(1000);
   });
 
+  test("a reply that costs more than its limited key has left takes what is left, no more", async () => {
+    const token = await gw.newToken({ unlimited_quota: false, remain_quota: 20_000 });
+    const log = await spend({ usage: { input: 100_000, output: 1 } }, { key: token.key });
+    expect(log.quota).toBe(20_000);
+    expect(explained(log)).toMatchObject({ uncollected_quota: 180_010 });
+    await books(gw.server);
+    expect(await current(token)).toMatchObject({ remain_quota: 0, used_quota: 20_000 });
+  });
+
   test("channels and users count what went through them", async () => {
     const owner = await gw.server.createUser();
     const { key } = await gw.newToken({}, owner);

@@ -7,6 +7,7 @@ import net from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import readline from "node:readline";
+import { createDatabase } from "./databases";
 import { eventually } from "./eventually";
 import {
   type Channel,
@@ -51,11 +52,15 @@ export class TestServer {
   private checked = 0;
   private serial = 0;
   private asked = false;
+  /** With TF_TEST_DSN: a fresh one on that server, instead of SQLite. */
+  private database: Awaited<ReturnType<typeof createDatabase>> | undefined;
 
   private constructor(private readonly options: ServerOptions) {}
 
   static async start(options: ServerOptions = {}): Promise<TestServer> {
     const server = new TestServer(options);
+    const dsn = process.env["TF_TEST_DSN"];
+    if (dsn) server.database = await createDatabase(dsn);
     await server.launch();
     if (options.root !== false) {
       const root = await server.admin.get<User>("/api/user/self");
@@ -135,8 +140,9 @@ export class TestServer {
     if (this.child && this.child.exitCode === null && this.child.signalCode === null) {
       await this.stop();
     }
-    this.assertQuiet();
     rmSync(this.dataDir, { recursive: true, force: true });
+    await this.database?.drop();
+    this.assertQuiet();
   }
 
   async createUser(wish: Partial<User> & { password?: string } = {}): Promise<Account> {
@@ -234,6 +240,7 @@ export class TestServer {
       PORT: String(this.port),
       HOST: "127.0.0.1",
       DATA_DIR: this.dataDir,
+      ...(this.database ? { SQL_DSN: this.database.dsn } : {}),
       WORKERS: "2",
       JOURNAL_SYNC_MS: "5",
       LOG_FORMAT: "json",

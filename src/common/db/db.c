@@ -16,6 +16,7 @@
 enum {
     PARAMS_MAX = 30000, // of one statement; PostgreSQL's limit is 65,535
     BEGIN_WAIT_MS = 5000,
+    RETRY_MS = 4000,
 };
 
 // --- rows to values -------------------------------------------------------------
@@ -82,17 +83,31 @@ static int columns_of(const struct table *t)
     return n;
 }
 
-struct err *db_find_(struct db *db, struct arena *a, const struct table *t, void *row,
-                     struct db_where w)
+static struct err *find(struct db *db, struct arena *a, struct sql_key key, void *row,
+                        struct db_where w)
 {
     RUNNING r = {.db = db};
-    struct sql_key key = {SQL_SELECT, 0, t, w.sql};
+    const struct table *t = key.table;
     bool found = false;
     TRY(running_start(&r, a, key, w.params, w.count));
     TRY(running_next(&r, a, &found));
     if (!found)
         return err_new(a, &err_not_found, "%s where %s", t->name, w.sql);
     return read_row(&r, a, t, row);
+}
+
+struct err *db_find_(struct db *db, struct arena *a, const struct table *t, void *row,
+                     struct db_where w)
+{
+    return find(db, a, (struct sql_key){SQL_SELECT, 0, t, w.sql}, row, w);
+}
+
+struct err *db_lock_(struct db *db, struct arena *a, const struct table *t, void *row,
+                     struct db_where w)
+{
+    if (!db->in_tx)
+        return err_new(a, &err_db_failed, "a lock on %s outside a transaction", t->name);
+    return find(db, a, (struct sql_key){SQL_LOCK, 0, t, w.sql}, row, w);
 }
 
 // Grows outside the arena, so that the arena holds the rows once.
@@ -337,11 +352,23 @@ struct err *tx_commit(struct tx *tx, struct arena *a)
     if (tx->failed)
         return tx->failed;
     if (tx->db->tx_lost)
-        return err_new(a, &err_db_failed, "nothing to commit: rolled back by an earlier failure");
+        return err_new(a, &err_db_failed, "nothing to commit: an earlier failure has ended it");
     TRY(db_command(tx->db, a, "COMMIT"));
     tx->db->in_tx = false;
     tx->done = true;
     return NULL;
+}
+
+struct err *db_retry(struct db *db, struct arena *a,
+                     struct err *(*work)(struct db *db, struct arena *a, void *arg), void *arg)
+{
+    int64_t until = clock_steady_ms() + RETRY_MS;
+    for (int pause_ms = 20;; pause_ms *= 2) {
+        struct err *e = work(db, a, arg);
+        if (!e || e->kind != &err_db_busy || clock_steady_ms() >= until)
+            return e;
+        usleep((useconds_t)(1000 + rand_below((uint64_t)pause_ms * 1000)));
+    }
 }
 
 void tx_end(struct tx *tx)

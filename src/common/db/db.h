@@ -38,7 +38,9 @@ struct rows {
     size_t count;
 };
 
-// dsn: "sqlite:/path/file.db", created if it is missing. err_db_unavailable if it cannot be opened.
+// dsn: "sqlite:/path/file.db", created if it is missing; "postgres://user:password@host:port/name",
+// "mysql://..." or "user:password@tcp(host:port)/name", each with options (docs/databases.md).
+// err_db_unavailable if it cannot be opened.
 struct err *db_pool_open(struct arena *a, const char *dsn, int connections, struct db_pool **out);
 void db_pool_close(struct db_pool *p); // waits until all have been returned; NULL is fine
 
@@ -86,8 +88,9 @@ struct err *db_has_column(struct db *db, struct arena *a, const char *table, con
 // or begin with ORDER BY. P(NULL text) is SQL's NULL, which equals nothing; P("") is a text.
 // `changed` may be NULL; it counts rows that matched, also where the value stayed the same.
 //
-// A violated unique index is err_db_duplicate, a lock that could not be had err_db_busy, a lost
-// connection err_db_unavailable, anything else err_db_failed.
+// A violated unique index is err_db_duplicate; a lock that could not be had, a deadlock or a
+// statement that took too long err_db_busy; a lost connection err_db_unavailable; anything else
+// err_db_failed.
 #define db_find(db, a, t, row, ...) db_find_((db), (a), (t), (row), DB_WHERE(__VA_ARGS__))
 #define db_list(db, a, t, rows, ...) db_list_((db), (a), (t), (rows), DB_WHERE(__VA_ARGS__))
 #define db_query(db, a, t, rows, ...) db_query_((db), (a), (t), (rows), DB_WHERE(__VA_ARGS__))
@@ -195,9 +198,14 @@ struct err *db_page_(struct db *db, struct arena *a, const struct table *t, stru
 
 // --- transactions -------------------------------------------------------------
 //
-// The write lock is taken at the start. One at a time on a connection: tx_begin inside another
-// fails. A failure that made the database roll back by itself (disk full) fails everything until
-// the block is left, so that no statement runs outside by mistake.
+// One at a time on a connection: tx_begin inside another fails. After a statement that failed
+// everything fails until the block is left, and nothing is kept.
+//
+// SQLite runs one at a time. The others run them side by side, and each statement sees what was
+// committed before it: a value that was read may have changed when the next statement writes. So
+// let a conditional UPDATE decide and look at `changed`, or read with db_lock. Who locks rows in
+// the same order as everybody else (users, tokens, channels; by id) never meets a deadlock; who
+// cannot, puts the transaction into a function for db_retry.
 //
 //     TX tx = tx_begin(db, a);      // for writing from the start; rolled back on every way out
 //     TRY(tx.failed);
@@ -212,3 +220,15 @@ struct tx {
 struct tx tx_begin(struct db *db, struct arena *a);
 struct err *tx_commit(struct tx *tx, struct arena *a);
 void tx_end(struct tx *tx);
+
+// As db_find, and until the transaction ends nobody else changes or locks that row.
+#define db_lock(db, a, t, row, ...) db_lock_((db), (a), (t), (row), DB_WHERE(__VA_ARGS__))
+struct err *db_lock_(struct db *db, struct arena *a, const struct table *t, void *row,
+                     struct db_where w);
+// Where no row stands for what must not change: until the transaction ends no other gets past its
+// own db_alone, on any node.
+struct err *db_alone(struct db *db, struct arena *a);
+
+// Runs `work`, a whole transaction, again while it fails with err_db_busy, for some seconds.
+struct err *db_retry(struct db *db, struct arena *a,
+                     struct err *(*work)(struct db *db, struct arena *a, void *arg), void *arg);

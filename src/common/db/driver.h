@@ -11,17 +11,19 @@ enum upsert_form { ON_CONFLICT, ON_DUPLICATE_KEY };
 
 // The differences that are only words.
 struct db_words {
-    char quote;        // around identifiers
-    bool numbered;     // places are $1, $2 ... instead of ?
-    bool returning;    // an INSERT gives the new id as a result row, not through last_id
-    bool varchar;      // text with a .max becomes VARCHAR(max)
-    bool text_default; // may unlimited text have a DEFAULT?
-    const char *key;   // type of the KEY column, "INTEGER PRIMARY KEY AUTOINCREMENT"
+    char quote;     // around identifiers
+    bool numbered;  // places are $1, $2 ... instead of ?
+    bool returning; // an INSERT gives the new id as a result row, not through last_id
+    bool varchar;   // text that may be indexed becomes VARCHAR(max)
+    bool text_default_is_expression;  // DEFAULT of unlimited text needs parentheses
+    bool ddl_commits;                 // DDL ends the transaction it stands in
+    const char *key;                  // type of the KEY column, "INTEGER PRIMARY KEY AUTOINCREMENT"
     const char *type[FIELD_TEXT + 1]; // by enum field_type
     const char *table_end;            // after the closing parenthesis of CREATE TABLE
     const char *begin;                // begins a transaction that will write
-    const char *columns; // names of a table's columns; its one ? is the table; no rows: no table
-    const char *indexes; // names of its indexes, likewise
+    const char *for_update; // ends a SELECT that locks its rows; "" where BEGIN locks everything
+    const char *columns;    // names of a table's columns; its one ? is the table; no rows: no table
+    const char *indexes;    // names of its indexes, likewise
     enum upsert_form upsert;
 };
 
@@ -29,7 +31,7 @@ struct db_words {
 // must be without parameter values: drivers cut out what a server quotes ("Duplicate entry 'x'").
 // Whoever calls adds the SQL text.
 struct db_driver {
-    const char *scheme; // of the DSN, "sqlite"
+    const char *scheme; // as dsn_scheme says it, "sqlite"
     struct db_words words;
     int64_t check_after_ms;   // idle that long: `alive` is asked before it is handed out; 0 = never
     int64_t replace_after_ms; // older than that: closed instead of handed out; 0 = never
@@ -37,6 +39,7 @@ struct db_driver {
     struct err *(*open)(struct db *db, struct arena *a, const char *dsn); // sets db->link
     void (*close)(struct db *db); // all statements are finished by then
     bool (*alive)(struct db *db);
+    int (*socket)(struct db *db); // of a server: something to read while idle is bad news
     bool (*in_tx)(struct db *db); // what the database thinks; some failures end a transaction
 
     // One statement without parameters and rows (BEGIN, DDL), as it is, in one round trip.
@@ -88,4 +91,4 @@ void db_disconnect(struct db *db);
 // The driver's `command`, and what its failure means for the connection.
 struct err *db_command(struct db *db, struct arena *a, const char *sql);
 
-extern const struct db_driver sqlite_driver;
+extern const struct db_driver sqlite_driver, postgres_driver, mysql_driver;

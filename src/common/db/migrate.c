@@ -20,7 +20,8 @@
 // "Rename a to b" is: a field row for b; a migration that says UPDATE t SET b = a, then drops a.
 // Everything is one transaction where DDL can be rolled back (SQLite, PostgreSQL): a migration
 // must not begin its own. MySQL commits at each DDL, and a migration killed half-way runs again:
-// each must bear being run twice, and does if it asks db_has_column first.
+// each must bear being run twice, and does if it asks db_has_column first. One without DDL is one
+// transaction there, too.
 
 #include <string.h>
 
@@ -127,6 +128,13 @@ static struct err *read_done(struct db *db, struct arena *a, struct rows *rows)
     return db_list(db, a, &done_table, rows, "ORDER BY number");
 }
 
+// Where DDL commits, what was done so far is kept: a migration without DDL runs once, or not at
+// all.
+static struct err *keep(struct db *db, struct arena *a)
+{
+    return db->driver->words.ddl_commits ? db_command(db, a, "COMMIT") : NULL;
+}
+
 static struct err *run_missing(struct db *db, struct arena *a, const struct rows *rows,
                                const struct migration *migrations)
 {
@@ -139,6 +147,7 @@ static struct err *run_missing(struct db *db, struct arena *a, const struct rows
             return e;
         }
         TRY(mark(db, a, m->number, m->name));
+        TRY(keep(db, a));
     }
     return NULL;
 }
@@ -147,11 +156,16 @@ static struct err *run_missing(struct db *db, struct arena *a, const struct rows
 static struct err *look_back(struct db *db, struct arena *a, const struct table *const *tables,
                              const struct migration *migrations, struct rows *rows)
 {
+    struct rows columns;
+    TRY(schema_columns(db, a, done_table.name, &columns));
+    if (!columns.count)
+        TRY(refuse_strangers(db, a, tables)); // what is not ours is left as it is
     TRY(schema_add_columns(db, a, &done_table));
     TRY(schema_add_indexes(db, a, &done_table));
     TRY(read_done(db, a, rows));
     if (!find_done(rows, 0)) {
         TRY(begin_fresh(db, a, tables, migrations));
+        TRY(keep(db, a));
         TRY(read_done(db, a, rows));
     }
     return check_done(a, rows, migrations);
@@ -173,6 +187,12 @@ static struct err *migrate(struct db *db, struct arena *a, const struct table *c
     TRY(each(db, a, tables, schema_add_columns));
     TRY(run_missing(db, a, &rows, migrations));
     return each(db, a, tables, schema_add_indexes);
+}
+
+struct err *db_alone(struct db *db, struct arena *a)
+{
+    struct done birth;
+    return db_lock(db, a, &done_table, &birth, "number = 0");
 }
 
 struct err *db_migrate(struct db *db, struct arena *a, const struct table *const *tables,

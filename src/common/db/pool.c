@@ -1,5 +1,6 @@
 // Connections, handed out first come first served.
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "common/arena.h"
 #include "common/clock.h"
 #include "common/db/driver.h"
+#include "common/db/dsn.h"
 
 enum { LEASE_WAIT_MS = 3000 };
 
@@ -29,15 +31,14 @@ struct db_pool {
     struct waiter *first, **last;
 };
 
-static const struct db_driver *const drivers[] = {&sqlite_driver};
+static const struct db_driver *const drivers[] = {&sqlite_driver, &postgres_driver, &mysql_driver};
 
 const struct db_driver *db_driver_of(const char *dsn)
 {
-    for (size_t i = 0; i < sizeof(drivers) / sizeof(*drivers); i++) {
-        size_t n = strlen(drivers[i]->scheme);
-        if (str_starts(str_of(dsn), drivers[i]->scheme) && dsn[n] == ':')
+    const char *scheme = dsn_scheme(dsn);
+    for (size_t i = 0; i < sizeof(drivers) / sizeof(*drivers); i++)
+        if (text_eq(drivers[i]->scheme, scheme))
             return drivers[i];
-    }
     return NULL;
 }
 
@@ -79,7 +80,8 @@ struct err *db_pool_open(struct arena *a, const char *dsn, int connections, stru
     *out = NULL;
     const struct db_driver *d = db_driver_of(dsn);
     if (!d) // without the DSN itself: it may hold a password
-        return err_new(a, &err_db_unavailable, "the DSN must begin with sqlite:");
+        return err_new(a, &err_db_unavailable,
+                       "the DSN must begin with sqlite:, postgres:// or mysql://");
     struct db *first;
     TRY(db_connect(d, a, dsn, &first));
     struct db_pool *p = mem_new(sizeof(*p));
@@ -223,13 +225,23 @@ static bool take_place(struct db_pool *p, struct db **db)
     return taken;
 }
 
+// The server has said something to an idle connection: most likely that it is gone.
+static bool stirred(struct db *db)
+{
+    if (!db->driver->socket)
+        return false;
+    struct pollfd p = {.fd = db->driver->socket(db), .events = POLLIN};
+    return poll(&p, 1, 0) != 0;
+}
+
 static bool still_good(struct db *db)
 {
     const struct db_driver *d = db->driver;
     int64_t now = clock_steady_ms();
     if (d->replace_after_ms && now - db->opened_ms > d->replace_after_ms)
         return false;
-    return !d->check_after_ms || now - db->idle_since_ms <= d->check_after_ms || d->alive(db);
+    bool doubtful = d->check_after_ms && now - db->idle_since_ms > d->check_after_ms;
+    return !(doubtful || stirred(db)) || d->alive(db);
 }
 
 struct err *db_lease(struct db_pool *p, struct arena *a, struct db **out)

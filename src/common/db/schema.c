@@ -45,7 +45,8 @@ struct err *db_has_column(struct db *db, struct arena *a, const char *table, con
 
 static bool is_sized(const struct db_words *w, const struct field *f)
 {
-    return w->varchar && f->type == FIELD_TEXT && f->max > 0 && !(f->flags & SEALED);
+    return w->varchar && f->type == FIELD_TEXT && f->max > 0 && f->max <= INDEXED_TEXT_MAX &&
+           !(f->flags & SEALED);
 }
 
 static void put_text(struct buf *out, const char *s)
@@ -56,14 +57,19 @@ static void put_text(struct buf *out, const char *s)
     buf_puts(out, "'");
 }
 
+static void put_text_default(const struct db_words *w, const struct field *f, struct buf *out)
+{
+    bool expression = w->text_default_is_expression && !is_sized(w, f);
+    buf_puts(out, expression ? " DEFAULT (" : " DEFAULT ");
+    put_text(out, f->def ? f->def : "");
+    buf_puts(out, expression ? ")" : "");
+}
+
 static struct err *put_default(struct arena *a, const struct db_words *w, const struct field *f,
                                struct buf *out)
 {
     if (f->type == FIELD_TEXT) {
-        if (!is_sized(w, f) && !w->text_default)
-            return NULL;
-        buf_puts(out, " DEFAULT ");
-        put_text(out, f->def ? f->def : "");
+        put_text_default(w, f, out);
         return NULL;
     }
     struct field_value v = {.type = f->type};

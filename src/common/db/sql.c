@@ -113,6 +113,10 @@ void sql_build(struct buf *out, const struct db_words *words, struct sql_key key
     switch (key.verb) {
     case SQL_AS_IS: buf_puts(out, key.text); break;
     case SQL_SELECT: select_sql(out, t, key.text); break;
+    case SQL_LOCK:
+        select_sql(out, t, key.text);
+        buf_puts(out, words->for_update);
+        break;
     case SQL_UPDATE: update_sql(out, t, NULL); break;
     case SQL_UPDATE_ONLY: update_sql(out, t, key.text); break;
     case SQL_UPSERT: upsert_sql(out, words, t, key.text); break;

@@ -6,7 +6,15 @@
 
 struct db_words;
 
-enum sql_verb { SQL_AS_IS, SQL_SELECT, SQL_INSERT, SQL_UPDATE, SQL_UPDATE_ONLY, SQL_UPSERT };
+enum sql_verb {
+    SQL_AS_IS,
+    SQL_SELECT,
+    SQL_LOCK,
+    SQL_INSERT,
+    SQL_UPDATE,
+    SQL_UPDATE_ONLY,
+    SQL_UPSERT,
+};
 
 // Stands for a text: what the verb and the table do not say is in `text` (the whole statement, the
 // WHERE part, the columns of UPDATE_ONLY, the unique columns of UPSERT) and `rows` (of INSERT).

@@ -286,11 +286,11 @@ const struct db_driver sqlite_driver = {
     .words =
         {
             .quote = '"',
-            .text_default = true,
             .key = "INTEGER PRIMARY KEY AUTOINCREMENT",
             .type = {"INTEGER", "INTEGER", "INTEGER", "REAL", "TEXT"},
             .table_end = " STRICT",
             .begin = "BEGIN IMMEDIATE",
+            .for_update = "",
             .columns = "SELECT name FROM pragma_table_info(?)",
             .indexes = "SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = ?",
             .upsert = ON_CONFLICT,

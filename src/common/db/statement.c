@@ -2,6 +2,7 @@
 
 #include "common/db/statement.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,8 +99,7 @@ static struct err *explain(struct db *db, struct arena *a, struct err *e, const 
         return NULL;
     if (e->kind == &err_db_unavailable)
         db->broken = true;
-    if (db->in_tx && !db->driver->in_tx(db))
-        db->tx_lost = true;
+    db->tx_lost = db->in_tx; // PostgreSQL knows no other way, so nobody does
     e->detail = arena_printf(a, "%s: %.500s", e->detail, sql);
     return e;
 }
@@ -125,12 +125,22 @@ static struct err *prepare(struct db *db, struct arena *a, struct sql_key key, u
     return NULL;
 }
 
+// Some databases would take them, some would refuse, and some make NULL of them.
+static struct err *check_finite(struct arena *a, const struct statement *s,
+                                const struct field_value *params, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (params[i].type == FIELD_REAL && !isfinite(params[i].r))
+            return err_new(a, &err_db_failed, "value %zu is not finite: %.500s", i + 1, s->sql);
+    return NULL;
+}
+
 struct err *running_start(struct running *r, struct arena *a, struct sql_key key,
                           const struct field_value *params, size_t count)
 {
     struct db *db = r->db;
     if (db->tx_lost)
-        return err_new(a, &err_db_failed, "the transaction was rolled back by an earlier failure");
+        return err_new(a, &err_db_failed, "an earlier failure has ended the transaction");
     uint64_t hash = hash_of(key);
     struct statement *s = look_up(&db->statements, key, hash);
     s ? db->statements.hits++ : db->statements.misses++;
@@ -139,6 +149,7 @@ struct err *running_start(struct running *r, struct arena *a, struct sql_key key
     if (s->places != count)
         return err_new(a, &err_db_failed, "%zu values for %zu places: %.500s", count, s->places,
                        s->sql);
+    TRY(check_finite(a, s, params, count));
     r->statement = s;
     return explain(db, a, db->driver->run(db, a, s->handle, params, count), s->sql);
 }

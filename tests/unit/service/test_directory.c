@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <setjmp.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -244,16 +245,10 @@ static void accounts_are_released(void **state)
     assert_true(nothing_leased(b));
 }
 
-// Random keys, by the hundred thousand, evict nobody who is known.
-static void floods_of_unknown_keys(void **state)
+static void try_random_keys(struct books *b)
 {
-    struct books *b = *state;
-    struct token t = token_with_key(b, books_user(b, 100), "k1");
-    insert(b, &t);
-    directory_release(load(b, "k1"));
-    int listed = 0;
-    DB(db);
     ARENA(a);
+    DB(db);
     assert_fine(db_lease(b->pool, b->a, &db));
     for (int i = 0; i < 40000; i++) {
         unsigned char digest[SHA256_SIZE] = {0, (unsigned char)i, (unsigned char)(i >> 8)};
@@ -262,6 +257,17 @@ static void floods_of_unknown_keys(void **state)
         assert_fine(directory_load(db, a, digest, &c));
         directory_release(c);
     }
+}
+
+// Random keys, by the thousand, evict nobody who is known.
+static void floods_of_unknown_keys(void **state)
+{
+    struct books *b = *state;
+    struct token t = token_with_key(b, books_user(b, 100), "k1");
+    insert(b, &t);
+    directory_release(load(b, "k1"));
+    int listed = 0;
+    try_random_keys(b);
     for (int i = 0; i < 40000; i++) {
         unsigned char digest[SHA256_SIZE] = {0, (unsigned char)i, (unsigned char)(i >> 8)};
         struct caller *c = directory_find(digest);
@@ -397,6 +403,58 @@ static void stale_loads_are_not_kept(void **state)
     }
 }
 
+// The change comes between reading the token and reading its user, every time.
+static _Atomic int64_t change_in_the_middle;
+
+static int on_statement(unsigned why, void *unused, void *statement, void *sql)
+{
+    (void)why;
+    (void)unused;
+    (void)sql;
+    const char *text = sqlite3_sql(statement);
+    int64_t id = text && strstr(text, "\"users\"") ? atomic_exchange(&change_in_the_middle, 0) : 0;
+    if (id)
+        change_publish(CHANGE_TOKEN, id);
+    return 0;
+}
+
+static int trace(sqlite3 *db, const char **error, const struct sqlite3_api_routines *api)
+{
+    (void)error;
+    (void)api;
+    return sqlite3_trace_v2(db, SQLITE_TRACE_STMT, on_statement, NULL);
+}
+
+static int set_up_traced(void **state)
+{
+    sqlite3_auto_extension((void (*)(void))trace);
+    return set_up(state);
+}
+
+static int tear_down_traced(void **state)
+{
+    sqlite3_cancel_auto_extension((void (*)(void))trace);
+    return tear_down(state);
+}
+
+static void a_change_during_a_load(void **state)
+{
+    struct books *b = *state;
+    struct token t = token_with_key(b, books_user(b, 100), "k1");
+    insert(b, &t);
+    atomic_store(&change_in_the_middle, t.id);
+    struct caller *c = load(b, "k1");
+    assert_int_equal(atomic_load(&change_in_the_middle), 0); // it did come
+    assert_false(c->unknown);
+    assert_null(find("k1")); // good for this once
+    directory_release(c);
+    c = load(b, "k1");
+    struct caller *kept = find("k1");
+    assert_ptr_equal(kept, c);
+    directory_release(kept);
+    directory_release(c);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -415,6 +473,7 @@ int main(void)
         TEST(capacity_is_bounded),
         TEST(finding_loading_and_forgetting),
         TEST(stale_loads_are_not_kept),
+        cmocka_unit_test_setup_teardown(a_change_during_a_load, set_up_traced, tear_down_traced),
     };
     log_setup("error", "text");
     return cmocka_run_group_tests(tests, NULL, NULL);

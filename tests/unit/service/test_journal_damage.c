@@ -99,14 +99,22 @@ static void garbage_is_no_record(void **state)
     }
 }
 
+// Of the same shape as a note, so that only the print of the schema tells them apart.
 struct foreign {
-    int64_t number;
-    const char *text;
+    int64_t price;
+    int weight;
+    bool used;
+    double size;
+    const char *name, *place;
 };
 
 static const struct field foreign_fields[] = {
-    FIELD(struct foreign, number),
-    FIELD(struct foreign, text),
+    FIELD(struct foreign, price),
+    FIELD(struct foreign, weight),
+    FIELD(struct foreign, used),
+    FIELD(struct foreign, size),
+    FIELD(struct foreign, name),
+    FIELD(struct foreign, place),
     {0},
 };
 
@@ -114,7 +122,7 @@ static const struct field foreign_fields[] = {
 static void a_foreign_row_without_its_schema_is_damage(void **state)
 {
     struct notes *x = *state;
-    struct foreign row = {.number = 2, .text = "t"};
+    struct foreign row = {.price = 2, .name = "t"};
     notes_open(x, foreign_fields, origin);
     journal_append(x->j, &row, 0);
     journal_close(x->j);

@@ -7,12 +7,15 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "common/arena.h"
 #include "common/crypto.h"
+#include "common/db/driver.h"
+#include "common/db/dsn.h"
 
 static const struct field item_fields[] = {
     FIELD(struct item, id, .flags = KEY | SORT),
@@ -38,6 +41,64 @@ void fixture_assert_kind(struct err *e, const struct err_kind *want, const char 
     _fail(file, line);
 }
 
+// --- servers ------------------------------------------------------------------------
+
+static const char *server(void)
+{
+    const char *dsn = getenv("TF_TEST_DSN");
+    return dsn && *dsn ? dsn : NULL;
+}
+
+bool fixture_on(const char *scheme)
+{
+    return text_eq(scheme, server() ? dsn_scheme(server()) : "sqlite");
+}
+
+static void tell_server(struct arena *a, const char *command)
+{
+    struct db *db;
+    assert_fine(db_connect(db_driver_of(server()), a, server(), &db));
+    assert_fine(db_command(db, a, command));
+    db_disconnect(db);
+}
+
+static const char *name_in(const char *dsn)
+{
+    return strchr(strstr(dsn, "://") + 3, '/') + 1;
+}
+
+static void make_on_server(struct arena *a, char *dsn, size_t size)
+{
+    static int made;
+    const char *at = name_in(server()), *rest = at + strcspn(at, "?");
+    const char *name = arena_printf(a, "tf_unit_%d_%d", (int)getpid(), made++);
+    tell_server(a, arena_printf(a, "CREATE DATABASE %s", name));
+    snprintf(dsn, size, "%.*s%s%s", (int)(at - server()), server(), name, rest);
+}
+
+void fixture_make(struct arena *a, const char *path, char *dsn, size_t size)
+{
+    if (server())
+        make_on_server(a, dsn, size);
+    else
+        snprintf(dsn, size, "sqlite:%s", path);
+}
+
+void fixture_remove(struct arena *a, const char *path, const char *dsn)
+{
+    static const char *const ends[] = {"", "-wal", "-shm"};
+    if (server()) {
+        const char *name = arena_strndup(a, name_in(dsn), strcspn(name_in(dsn), "?"));
+        tell_server(a, arena_printf(a, "DROP DATABASE %s%s", name,
+                                    fixture_on("postgres") ? " WITH (FORCE)" : ""));
+        return;
+    }
+    for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
+        unlink(arena_printf(a, "%s%s", path, ends[i]));
+}
+
+// --- fixtures -----------------------------------------------------------------------
+
 void fixture_path(struct fixture *x)
 {
     crypto_setup(STR("the secret of the tests"));
@@ -47,7 +108,7 @@ void fixture_path(struct fixture *x)
     assert_true(fd >= 0);
     close(fd);
     unlink(x->path);
-    snprintf(x->dsn, sizeof(x->dsn), "sqlite:%s", x->path);
+    fixture_make(x->a, x->path, x->dsn, sizeof(x->dsn));
 }
 
 void fixture_pool(struct fixture *x, int connections)
@@ -68,8 +129,7 @@ void fixture_close(struct fixture *x)
 {
     db_return(x->db);
     db_pool_close(x->pool);
-    for (const char *const *end = (const char *const[]){"", "-wal", "-shm", NULL}; *end; end++)
-        unlink(arena_printf(x->a, "%s%s", x->path, *end));
+    fixture_remove(x->a, x->path, x->dsn);
     arena_free(x->a);
 }
 

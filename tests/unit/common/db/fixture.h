@@ -1,4 +1,5 @@
-// A throw-away SQLite database with one table that has something of everything.
+// A throw-away database with one table that has something of everything: a SQLite file or, with
+// TF_TEST_DSN, one on that server.
 
 #pragma once
 #include "common/db/db.h"
@@ -18,10 +19,15 @@ struct fixture {
     struct arena *a;
     struct db_pool *pool;
     struct db *db;
-    char path[64], dsn[80];
+    char path[64], dsn[512]; // path: of the SQLite file
 };
 
-void fixture_path(struct fixture *x); // only the name of a file that does not exist
+bool fixture_on(const char *scheme); // "sqlite", "postgres", "mysql": which the tests run on
+// Where a database is, or can be made, and removing it. `path` is for SQLite.
+void fixture_make(struct arena *a, const char *path, char *dsn, size_t size);
+void fixture_remove(struct arena *a, const char *path, const char *dsn);
+
+void fixture_path(struct fixture *x); // only a database without anything, which nobody has opened
 void fixture_pool(struct fixture *x, int connections);
 void fixture_open(struct fixture *x); // a pool of one, leased, migrated
 void fixture_close(struct fixture *x);

@@ -145,6 +145,21 @@ static void primary_key_twice(void **state)
     assert_err(db_failed, db_exec(x->db, x->a, NULL, insert, P(7), P((char *)NULL)));
 }
 
+static void full_disk(void **state)
+{
+    struct fixture *x = *state;
+    int64_t n = pragma(x, "page_count");
+    assert_fine(db_exec(x->db, x->a, NULL,
+                        arena_printf(x->a, "PRAGMA max_page_count = %lld", (long long)n)));
+    struct item *in = NEW_ARRAY(x->a, struct item, 2000);
+    for (int i = 0; i < 2000; i++)
+        in[i] = fixture_item(i, "n");
+    assert_err(db_unavailable, db_insert_all(x->db, x->a, &item_table, in, 2000));
+    assert_fine(db_int(x->db, x->a, &n, "SELECT COUNT(*) FROM items"));
+    assert_int_equal(n, 0);
+    assert_true(x->db->broken); // the pool replaces it
+}
+
 // Ids are not used again, so that an old reference never means a new row.
 static void ids_are_not_reused(void **state)
 {
@@ -203,6 +218,7 @@ int main(void)
         T(opening_fails),
         T(not_a_database),
         T(damaged_database),
+        T(full_disk),
         T(primary_key_twice),
         T(ids_are_not_reused),
         T(somebody_else_writes),

@@ -1,0 +1,42 @@
+// The gateway against upstreams and a machine that misbehave; prints one table.
+//
+//   bun tests/faults/faults.ts [upstreams | machine]         # make faults
+import { books } from "../support/books";
+import { machineFaults } from "./machine";
+import { type Line, print, Stage } from "./stage";
+import { leak, play, prepare, storm } from "./upstream_faults";
+import { certificates } from "./upstreams";
+
+async function upstreamFaults(lines: Line[]): Promise<void> {
+  const made = await certificates();
+  const stage = new Stage();
+  await stage.open({
+    env: {
+      STREAMING_TIMEOUT: "2",
+      CONNECT_TIMEOUT: "5",
+      SSL_CERT_FILE: made.authority,
+      LOG_LEVEL: "warn",
+    },
+  });
+  const staged = await prepare(stage, made);
+  for (const one of staged) lines.push(await play(stage, one));
+  await storm(stage, staged); // fills every cache and pool: what comes now is idle
+  await stage.settled();
+  const { rss, openFiles } = stage;
+  const sent = await storm(stage, staged);
+  await books(stage.gw.server, stage.served);
+  for (const one of staged) await one.upstream?.close();
+  lines.push(await leak(stage, rss, openFiles, sent));
+  stage.gw.server.assertQuiet();
+  await stage.gw.close();
+}
+
+const lines: Line[] = [];
+const only = process.argv[2];
+if (only !== "machine") await upstreamFaults(lines);
+if (only !== "upstreams") await machineFaults(lines);
+print(lines);
+const wrong = lines.flatMap((line) => line.wrong.map((what) => `${line.fault}: ${what}`));
+for (const what of wrong) console.log(`WRONG ${what}`);
+console.log(`faults=${lines.length} wrong=${wrong.length}`);
+process.exit(wrong.length === 0 ? 0 : 1);

@@ -1,0 +1,83 @@
+// The books as the database has them, read past the server: for when it was just killed, too.
+import { Database } from "bun:sqlite";
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+export interface Row {
+  request_id: string;
+  user_id: number;
+  token_id: number;
+  quota: number;
+  prompt_tokens: number;
+  other: string;
+}
+
+export interface Audit {
+  /** Consume rows, oldest first. */
+  rows: Row[];
+  /** What is negative, or does not add up; one line each. */
+  wrong: string[];
+}
+
+export interface Granted {
+  users: Map<number, number>;
+  /** Limited tokens only. */
+  tokens: Map<number, number>;
+}
+
+interface Account {
+  id: number;
+  balance: number;
+  used: number;
+  leased: number;
+  logged: number;
+}
+
+const ACCOUNTS = {
+  user: `SELECT id, quota AS balance, used_quota AS used,
+    (SELECT coalesce(sum(amount), 0) FROM leases WHERE kind = 'user' AND owner_id = users.id) AS leased,
+    (SELECT coalesce(sum(quota), 0) FROM logs WHERE type = 2 AND user_id = users.id) AS logged FROM users`,
+  token: `SELECT id, remain_quota AS balance, used_quota AS used,
+    (SELECT coalesce(sum(amount), 0) FROM leases WHERE kind = 'token' AND owner_id = tokens.id) AS leased,
+    (SELECT coalesce(sum(quota), 0) FROM logs WHERE type = 2 AND token_id = tokens.id) AS logged FROM tokens`,
+};
+
+/** Copies the database first: looking must not change what the next start finds. */
+export function audit(dataDir: string, granted: Granted): Audit {
+  const folder = mkdtempSync(join(tmpdir(), "tf-audit-"));
+  const file = "token-factory.db";
+  try {
+    for (const name of [file, `${file}-wal`])
+      if (existsSync(join(dataDir, name))) copyFileSync(join(dataDir, name), join(folder, name));
+    const db = new Database(join(folder, file));
+    const rows = db
+      .query<Row, []>(
+        "SELECT request_id, user_id, token_id, quota, prompt_tokens, other FROM logs WHERE type = 2 ORDER BY id",
+      )
+      .all();
+    const wrong = [
+      ...judge("user", db.query<Account, []>(ACCOUNTS.user).all(), granted.users),
+      ...judge("token", db.query<Account, []>(ACCOUNTS.token).all(), granted.tokens),
+      ...rows.filter((row) => row.quota < 0).map((row) => `row ${row.request_id}: ${row.quota}`),
+    ];
+    db.close();
+    return { rows, wrong };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function judge(kind: string, accounts: Account[], granted: Map<number, number>): string[] {
+  const wrong: string[] = [];
+  for (const account of accounts) {
+    const { id, balance, used, leased, logged } = account;
+    const had = granted.get(id);
+    const sums = `balance ${balance} + leased ${leased} + used ${used}`;
+    if (balance < 0 || leased < 0 || used < 0) wrong.push(`${kind} ${id} is negative: ${sums}`);
+    if (had !== undefined && balance + leased + used !== had)
+      wrong.push(`${kind} ${id}: ${sums} is not the ${had} granted`);
+    if (used !== logged) wrong.push(`${kind} ${id}: used ${used}, but its logs say ${logged}`);
+  }
+  return wrong;
+}

@@ -1,0 +1,255 @@
+// Throw-away database servers for the tests, from Debian's packages, without root, on free ports:
+//   bun tests/support/databases.ts start|stop
+// prints their DSNs, a line each: "postgres DSN" and "mysql DSN", or "postgres missing".
+import { SQL } from "bun";
+import { spawn, spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+export interface Database {
+  name: "postgres" | "mysql";
+  title: string;
+  /** Of a user who may make databases; "" where the server is not installed. */
+  dsn: string;
+}
+
+interface State {
+  folder: string;
+  pids: number[];
+  databases: Database[];
+}
+
+const stateFile = join(import.meta.dir, "../../build/databases/state.json");
+const START_MS = 60_000;
+
+/** Every character of it must find its way through the DSN. */
+const PASSWORD = "p@ss/w:rd%?#&";
+const login = `tf:${encodeURIComponent(PASSWORD)}`;
+
+/** The servers refuse to run as root. */
+const root = process.getuid?.() === 0;
+const nobody = root ? ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] : [];
+const idOf = (kind: "-u" | "-g") => Number(spawnSync("id", [kind, "nobody"]).stdout.toString());
+
+function readState(): State | undefined {
+  if (!existsSync(stateFile)) return undefined;
+  return JSON.parse(readFileSync(stateFile, "utf8")) as State;
+}
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function freePort(): Promise<number> {
+  const listener = net.createServer();
+  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
+  const { port } = listener.address() as net.AddressInfo;
+  await new Promise<void>((resolve) => listener.close(() => resolve()));
+  return port;
+}
+
+/** Runs to the end, as nobody, in the folder; throws what it said if it fails. */
+function run(folder: string, command: string[]): void {
+  const [program, ...args] = [...nobody, ...command];
+  const env = { ...process.env, HOME: folder };
+  const done = spawnSync(program!, args, { cwd: folder, env, encoding: "utf8" });
+  if (done.status !== 0) throw new Error(`${command.join(" ")}:\n${done.stdout}${done.stderr}`);
+}
+
+/** Runs for as long as nobody ends it. */
+function serve(folder: string, log: string, command: string[]): number {
+  const [program, ...args] = [...nobody, ...command];
+  const out = openSync(join(folder, log), "a");
+  const env = { ...process.env, HOME: folder };
+  const stdio: ["ignore", number, number] = ["ignore", out, out];
+  const child = spawn(program!, args, { cwd: folder, env, stdio, detached: true });
+  child.unref();
+  if (!child.pid) throw new Error(`${program} did not start`);
+  return child.pid;
+}
+
+/** A certificate authority, and the servers' certificate from it. */
+function makeCertificates(folder: string): void {
+  const openssl = (...args: string[]) => run(folder, ["openssl", ...args]);
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+  const names = "subjectAltName=DNS:localhost,IP:127.0.0.1";
+  for (const ca of ["ca", "other-ca"]) {
+    const out = ["-keyout", `${ca}.key`, "-out", `${ca}.pem`];
+    openssl("req", "-x509", ...key, "-subj", `/CN=${ca}`, "-days", "30", ...out);
+  }
+  writeFileSync(join(folder, "names"), names);
+  const request = ["-keyout", "server.key", "-out", "server.csr"];
+  openssl("req", ...key, "-subj", "/CN=localhost", ...request);
+  const signed = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names"];
+  openssl("x509", "-req", "-in", "server.csr", "-days", "30", ...signed, "-out", "server.pem");
+  chmodSync(join(folder, "server.key"), 0o600);
+}
+
+async function reachable(dsn: string): Promise<void> {
+  const until = Date.now() + START_MS;
+  for (;;) {
+    const sql = new SQL(dsn, { max: 1, connectionTimeout: 5 });
+    try {
+      await sql.unsafe("SELECT 1");
+      return;
+    } catch (error) {
+      if (Date.now() > until) throw error;
+    } finally {
+      await sql.close({ timeout: 0 });
+    }
+    await Bun.sleep(100);
+  }
+}
+
+async function startPostgres(folder: string): Promise<[string, number]> {
+  const bin = spawnSync("pg_config", ["--bindir"]).stdout?.toString().trim() ?? "";
+  if (!existsSync(join(bin, "initdb"))) return ["", 0];
+  writeFileSync(join(folder, "password"), PASSWORD);
+  const initdb = [join(bin, "initdb"), "-D", "pg", "-U", "tf", "-A", "scram-sha-256"];
+  run(folder, [...initdb, "--pwfile=password", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"]);
+  const port = await freePort();
+  const settings = {
+    listen_addresses: "127.0.0.1",
+    port,
+    unix_socket_directories: folder,
+    fsync: "off",
+    synchronous_commit: "off",
+    full_page_writes: "off",
+    max_connections: 300,
+    deadlock_timeout: "200ms",
+    ssl: "on",
+    ssl_cert_file: join(folder, "server.pem"),
+    ssl_key_file: join(folder, "server.key"),
+  };
+  const options = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+  const pid = serve(folder, "pg.log", [join(bin, "postgres"), "-D", "pg", ...options]);
+  return [`postgres://${login}@127.0.0.1:${port}/postgres?sslmode=disable`, pid];
+}
+
+async function startMariadb(folder: string): Promise<[string, number]> {
+  const mariadbd = ["/usr/sbin/mariadbd", "/usr/libexec/mariadbd"].find((path) => existsSync(path));
+  if (!mariadbd) return ["", 0];
+  const install = ["mariadb-install-db", "--no-defaults", `--datadir=${folder}/my`, "--skip-test-db"];
+  run(folder, [...install, "--auth-root-authentication-method=normal", "--skip-name-resolve"]);
+  const port = await freePort();
+  const quoted = `'${PASSWORD}'`;
+  writeFileSync(
+    join(folder, "init.sql"),
+    `CREATE USER tf@'127.0.0.1' IDENTIFIED BY ${quoted};\n` +
+      "GRANT ALL ON *.* TO tf@'127.0.0.1' WITH GRANT OPTION;\n",
+  );
+  const options = [
+    "--datadir=" + join(folder, "my"),
+    "--socket=" + join(folder, "my.sock"),
+    "--pid-file=" + join(folder, "my.pid"),
+    "--init-file=" + join(folder, "init.sql"),
+    `--port=${port}`,
+    "--bind-address=127.0.0.1",
+    "--innodb-flush-log-at-trx-commit=0",
+    "--innodb-buffer-pool-size=64M",
+    "--skip-name-resolve",
+    "--skip-log-bin",
+    "--max-connections=300",
+    "--ssl-cert=" + join(folder, "server.pem"),
+    "--ssl-key=" + join(folder, "server.key"),
+  ];
+  const pid = serve(folder, "my.log", [mariadbd, "--no-defaults", ...options]);
+  return [`mysql://${login}@127.0.0.1:${port}/mysql`, pid];
+}
+
+const servers = [
+  { name: "postgres", title: "PostgreSQL", start: startPostgres },
+  { name: "mysql", title: "MariaDB", start: startMariadb },
+] as const;
+
+async function launch(): Promise<State> {
+  const folder = mkdtempSync(join(tmpdir(), "tf-databases-"));
+  if (root) chownSync(folder, idOf("-u"), idOf("-g"));
+  chmodSync(folder, 0o755);
+  const state: State = { folder, pids: [], databases: [] };
+  const note = () => writeFileSync(stateFile, JSON.stringify(state)); // so that stop finds them
+  mkdirSync(join(stateFile, ".."), { recursive: true });
+  note();
+  makeCertificates(folder);
+  for (const { start, ...names } of servers) {
+    const [dsn, pid] = await start(folder);
+    state.databases.push({ ...names, dsn });
+    if (pid) state.pids.push(pid);
+    note();
+  }
+  await Promise.all(state.databases.map(({ dsn }) => dsn && reachable(dsn)));
+  return state;
+}
+
+/** Those that run already, or new ones. The folder holds ca.pem, and other-ca.pem, which is not theirs. */
+export async function startDatabases(): Promise<{ databases: Database[]; folder: string }> {
+  const before = readState();
+  if (before?.databases.length === servers.length && before.pids.every(alive)) return before;
+  await stopDatabases();
+  return launch().catch(async (error: unknown) => {
+    await stopDatabases();
+    throw error;
+  });
+}
+
+export async function stopDatabases(): Promise<void> {
+  const state = readState();
+  if (!state) return;
+  const running = state.pids.filter(alive);
+  // PostgreSQL calls this an immediate shutdown; there is nothing that anybody will want to keep
+  for (const pid of running) process.kill(pid, "SIGQUIT");
+  const until = Date.now() + 2_000;
+  while (running.some(alive) && Date.now() < until) await Bun.sleep(20);
+  for (const pid of running.filter(alive)) process.kill(pid, "SIGKILL");
+  rmSync(state.folder, { recursive: true, force: true });
+  rmSync(stateFile);
+}
+
+let made = 0;
+
+/** A fresh database on the server of this DSN; `drop` removes it. */
+export async function createDatabase(
+  dsn: string,
+): Promise<{ dsn: string; drop: () => Promise<void> }> {
+  const name = `tf_${process.pid}_${Date.now().toString(36)}_${++made}`;
+  const url = new URL(dsn);
+  const command = async (text: string) => {
+    const sql = new SQL(dsn, { max: 1 });
+    await sql.unsafe(text).finally(() => sql.close());
+  };
+  await command(`CREATE DATABASE ${name}`);
+  url.pathname = `/${name}`;
+  const force = url.protocol === "postgres:" ? " WITH (FORCE)" : "";
+  return { dsn: url.href, drop: () => command(`DROP DATABASE ${name}${force}`) };
+}
+
+if (import.meta.main) {
+  const [verb] = process.argv.slice(2);
+  if (verb === "start") {
+    const { databases, folder } = await startDatabases();
+    for (const { name, dsn } of databases) console.log(name, dsn || "missing");
+    console.log("certificates", folder);
+  } else if (verb === "stop") {
+    await stopDatabases();
+  } else {
+    console.error("usage: bun tests/support/databases.ts start|stop");
+    process.exit(2);
+  }
+}

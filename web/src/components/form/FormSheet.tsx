@@ -1,0 +1,59 @@
+// A form that slides in from the side; leaving it with changes asks first.
+import { Button, SideSheet } from "@douyinfe/semi-ui";
+import { type ReactNode, useId } from "react";
+import { useTranslation } from "react-i18next";
+import { PHONE, useMedia } from "../../helpers/useMedia.ts";
+import { useConfirm } from "../Confirm.tsx";
+import { FormFailure } from "./fields.tsx";
+import type { Form } from "./useForm.ts";
+
+interface Props<T extends object> {
+  form: Form<T>;
+  title: string;
+  saveLabel?: string;
+  width?: number;
+  onClose: () => void;
+  children: ReactNode;
+}
+
+export function FormSheet<T extends object>(props: Props<T>) {
+  const { t } = useTranslation();
+  const id = useId();
+  const phone = useMedia(PHONE);
+  const confirm = useConfirm();
+  const close = async () => {
+    const leave =
+      !props.form.dirty ||
+      (await confirm({
+        title: t("form.discard_title"),
+        body: t("form.discard_body"),
+        action: t("form.discard"),
+        danger: true,
+      }));
+    if (leave) props.onClose();
+  };
+  return (
+    <SideSheet
+      visible
+      title={props.title}
+      width={phone ? "100%" : (props.width ?? 480)}
+      onCancel={() => void close()}
+      closeOnEsc
+      footer={
+        <div className="tf-row tf-end">
+          <Button className="tf-outline" onClick={() => void close()}>
+            {t("common.cancel")}
+          </Button>
+          <Button htmlType="submit" form={id} theme="solid" loading={props.form.busy}>
+            {props.saveLabel ?? t("common.save")}
+          </Button>
+        </div>
+      }
+    >
+      <form id={id} className="tf-form" onSubmit={(event) => void props.form.submit(event)} noValidate>
+        <FormFailure form={props.form} />
+        {props.children}
+      </form>
+    </SideSheet>
+  );
+}

@@ -1,0 +1,125 @@
+// What was asked and what it cost: one's own rows, for administrators everybody's.
+import { ScrollText } from "lucide-react";
+import { useTranslation } from "react-i18next";
+import { useSearchParams } from "react-router";
+import { Empty, PageHeader } from "../../components/basics.tsx";
+import { DataTable } from "../../components/table/DataTable.tsx";
+import { type Filter, Filters } from "../../components/table/Filters.tsx";
+import { useList } from "../../components/table/useList.ts";
+import { useSession } from "../../context/session.tsx";
+import { timeZone } from "../../helpers/format.ts";
+import { LOG_TYPE } from "../../models/log.ts";
+import { LogDrawer } from "./LogDrawer.tsx";
+import { useLogColumns } from "./columns.tsx";
+
+const OWN = [
+  "type",
+  "model_name",
+  "token_name",
+  "token_id",
+  "request_id",
+  "start_timestamp",
+  "end_timestamp",
+];
+const ALL = [...OWN, "username", "user_id", "channel_id"];
+
+function useFilters(everybody: boolean): Filter[] {
+  const { t } = useTranslation();
+  const types = Object.entries(LOG_TYPE).map(([name, value]) => ({
+    value,
+    label: t(`log.type_${name as keyof typeof LOG_TYPE}`),
+  }));
+  return [
+    { kind: "period", from: "start_timestamp", to: "end_timestamp", label: t("log.period") },
+    { name: "type", label: t("log.type"), choices: types },
+    { name: "model_name", label: t("log.model"), kind: "text" },
+    { name: "token_name", label: t("log.token"), kind: "text" },
+    ...(everybody
+      ? ([
+          { name: "username", label: t("log.user"), kind: "text" },
+          { name: "channel_id", label: t("log.channel_id"), kind: "number" },
+        ] satisfies Filter[])
+      : []),
+    { name: "request_id", label: t("log.request_id"), kind: "text" },
+  ];
+}
+
+function Scope({ own, set }: { own: boolean; set: (own: boolean) => void }) {
+  const { t } = useTranslation();
+  return (
+    <div className="tf-segments" role="group" aria-label={t("log.scope")}>
+      <button type="button" aria-pressed={!own} onClick={() => set(false)}>
+        {t("log.everybody")}
+      </button>
+      <button type="button" aria-pressed={own} onClick={() => set(true)}>
+        {t("log.mine")}
+      </button>
+    </div>
+  );
+}
+
+export default function LogPage() {
+  const { t } = useTranslation();
+  const { isAdmin } = useSession();
+  const [params, setParams] = useSearchParams();
+  const own = !isAdmin || params.get("scope") === "own";
+  const list = useList({
+    operation: own ? "GET /api/log/self" : "GET /api/logs",
+    filters: own ? OWN : ALL,
+    paging: "cursor",
+    ...(own ? {} : { search: "GET /api/log/search" as const }),
+  });
+  const columns = useLogColumns(!own);
+  const filters = useFilters(!own);
+  const set = (name: string, value?: string) =>
+    setParams(
+      (before) => {
+        const after = new URLSearchParams(before);
+        if (value === undefined) after.delete(name);
+        else after.set(name, value);
+        return after;
+      },
+      { replace: true },
+    );
+  const id = Number(params.get("id")) || undefined;
+
+  return (
+    <>
+      <PageHeader
+        title={t("nav.log")}
+        description={t("log.about", { zone: timeZone() })}
+        {...(isAdmin
+          ? {
+              actions: (
+                <Scope own={own} set={(next) => set("scope", next ? "own" : undefined)} />
+              ),
+            }
+          : {})}
+      />
+      <DataTable
+        id={own ? "log" : "log-all"}
+        list={list}
+        columns={columns}
+        nameOf={(row) => row.request_id || String(row.id)}
+        onOpen={(row) => set("id", String(row.id))}
+        empty={<Empty icon={ScrollText} title={t("log.empty")} text={t("log.empty_text")} />}
+        toolbar={
+          <Filters
+            list={list}
+            {...(own ? {} : { search: t("log.search") })}
+            filters={filters}
+          />
+        }
+      />
+      {id !== undefined && (
+        <LogDrawer
+          id={id}
+          rows={list.rows}
+          everybody={!own}
+          onMove={(next) => set("id", String(next))}
+          onClose={() => set("id")}
+        />
+      )}
+    </>
+  );
+}

@@ -1,0 +1,36 @@
+// The new key, whole, with the first request that uses it.
+import { Button, Modal } from "@douyinfe/semi-ui";
+import { useTranslation } from "react-i18next";
+import { CopyBox } from "../../components/basics.tsx";
+import { Snippets } from "../../components/Snippets.tsx";
+import type { Token } from "../../models/api.ts";
+import { usePricing, useStatus } from "../../services/queries.ts";
+
+export function KeyMade({ token, onClose }: { token: Token; onClose: () => void }) {
+  const { t } = useTranslation();
+  const status = useStatus();
+  const pricing = usePricing();
+  const base = (status.data?.server_address || location.origin).replace(/\/+$/, "");
+  const allowed = token.model_limits_enabled ? token.model_limits.split(",")[0] : undefined;
+  const model = allowed ?? pricing.data?.models.find((one) => one.priced)?.model ?? "gpt-4o";
+  return (
+    <Modal
+      visible
+      centered
+      width={640}
+      title={t("token.made_title", { name: token.name })}
+      onCancel={onClose}
+      footer={
+        <Button theme="solid" onClick={onClose}>
+          {t("common.done")}
+        </Button>
+      }
+    >
+      <div className="tf-stack">
+        <p className="tf-muted">{t("token.made_text")}</p>
+        <CopyBox text={token.key} what={t("token.key_of", { name: token.name })} />
+        <Snippets base={base} model={model} keyText={token.key} />
+      </div>
+    </Modal>
+  );
+}
