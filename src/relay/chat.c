@@ -62,6 +62,7 @@ struct err *chat_read_end(struct chat_reader *r)
 
 struct err *chat_emit(struct chat_reader *r, struct chat_event ev)
 {
+    ev.owner = r->dialect;
     return r->sink.event(r->sink.self, &ev);
 }
 
@@ -138,7 +139,6 @@ struct err *chat_signature(struct chat_reader *r, struct chat_choice *c, struct 
     struct chat_event ev = of(c, CHAT_SIGNATURE);
     ev.text = text;
     ev.redacted = redacted;
-    ev.owner = r->dialect;
     TRY(chat_emit(r, ev));
     return redacted ? chat_close(r, c) : NULL; // it came complete
 }
@@ -184,7 +184,6 @@ struct err *chat_raw(struct chat_reader *r, struct chat_choice *c, struct str js
     TRY(open_block(r, c, PART_RAW));
     struct chat_event ev = of(c, CHAT_BLOCK);
     ev.text = json;
-    ev.owner = r->dialect;
     return chat_emit(r, ev);
 }
 
@@ -329,6 +328,20 @@ static struct err *collect(struct chat_writer *w, const struct chat_event *ev)
     return NULL;
 }
 
+void chat_write_stream_error(struct chat_writer *w, const struct chat_head *head,
+                             const struct chat_error *e, const char *request_id)
+{
+    if (head->array) {
+        buf_puts(w->out, ",\r\n");
+        w->dialect->write_error(w->out, e, request_id);
+        buf_puts(w->out, "]\n");
+    } else if (w->dialect->write_failure) {
+        w->dialect->write_failure(w, e);
+    } else {
+        w->dialect->write_stream_error(w->out, e, request_id);
+    }
+}
+
 struct err *chat_write(struct chat_writer *w, const struct chat_event *ev)
 {
     if (ev->type == CHAT_FAILED)
@@ -338,12 +351,4 @@ struct err *chat_write(struct chat_writer *w, const struct chat_event *ev)
     if (!w->answer)
         w->answer = NEW(w->arena, struct chat_answer);
     return collect(w, ev);
-}
-
-void chat_write_failure(struct chat_writer *w, const struct chat_error *e, const char *request_id)
-{
-    if (w->dialect->write_failure)
-        w->dialect->write_failure(w, e);
-    else
-        w->dialect->write_stream_error(w->out, e, request_id);
 }

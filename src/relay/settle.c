@@ -19,9 +19,7 @@ static void count_on_worker(struct job *job)
     const char *model = r->head.model;
     if (!r->usage.prompt_known) {
         bool chat = relay_is_chat(r);
-        if (chat && !r->parsed)
-            r->parsed = !r->route->speaks->parse_request(r->arena, r->body.root, &r->request);
-        if (chat && r->parsed)
+        if (chat && !relay_parse(r))
             r->usage.prompt = count_prompt(&r->request, model);
         else
             r->usage.prompt = count_text(r->body.text, model);
@@ -260,7 +258,8 @@ static void write_down(struct relay *r, bool billable)
 // Comes by again after each visit to a worker.
 enum relay_step relay_settle(struct relay *r)
 {
-    bool billable = r->caller && !r->caller->unknown && r->price && r->reader.dialect;
+    bool billable = r->caller && !r->caller->unknown && r->price && r->reader.dialect &&
+                    r->route->mode != MODE_TOKENS;
     if (billable && r->settling == SETTLE_COUNT) {
         r->settling = SETTLE_PRICE;
         r->counted = must_count(r);

@@ -60,7 +60,8 @@ struct relay {
     struct choice choice;
     int attempts;
     const char *sent_model;
-    bool unsuited; // a channel was passed over because it cannot do this mode
+    bool unsuited;   // a channel was passed over because it cannot do this mode
+    bool own_answer; // `out` is all of it: no upstream was asked
 
     // send
     struct attempt attempt;
@@ -75,7 +76,8 @@ struct relay {
     struct chat_target target;
     struct chat_reader reader;
     struct chat_writer writer;
-    bool streaming;  // this answer comes in frames
+    bool streaming; // this answer comes in frames
+    const struct framing *framing;
     bool hide_usage; // the client did not ask for the usage frame that we asked for
     struct buf in;   // of the upstream, as received
     struct cutter cutter;
@@ -135,6 +137,7 @@ void relay_cover_on_worker(struct job *job);      // r->quota_wanted, from the b
 
 // upstream.c
 struct err *relay_prepare(struct relay *r); // the attempt and its call, ready to start
+struct err *relay_parse(struct relay *r);   // the caller's request, once
 void relay_attempt_failed(struct relay *r, const struct err *e); // health, exclusion
 struct err *relay_upstream_error(struct relay *r); // what a status that is no success means
 
@@ -152,6 +155,10 @@ enum relay_step relay_settle(struct relay *r);
 
 // models.c
 struct err *relay_models(struct relay *r); // the answer, into r->out
+
+// tokens.c
+bool relay_counts_itself(struct relay *r); // MODE_TOKENS, and this channel's provider cannot tell
+void relay_count_tokens(struct job *job);  // on a worker: the answer, into r->out
 
 // refuse.c
 void relay_refuse_said(struct exchange *x, const struct dialect *speaks, const struct err *e,

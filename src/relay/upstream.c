@@ -117,7 +117,7 @@ static void edit_body(struct relay *r)
     const struct snapshot_channel *c = r->choice.channel;
     struct json_edit edits[JSON_EDITS_MOST];
     size_t count = 0;
-    if (strcmp(r->sent_model, r->head.model) != 0)
+    if (strcmp(r->sent_model, r->head.model) != 0 && !r->route->speaks->read_path)
         edits[count++] = (struct json_edit){"model", quoted(r->arena, r->sent_model)};
     if (r->hide_usage)
         edits[count++] = (struct json_edit){
@@ -128,11 +128,12 @@ static void edit_body(struct relay *r)
     r->call->pieces = json_text_edit(r->arena, &r->body, edits, count, r->call->body, CALL_PIECES);
 }
 
-static struct err *parse_request(struct relay *r)
+struct err *relay_parse(struct relay *r)
 {
     if (r->parsed)
         return NULL;
     TRY(r->route->speaks->parse_request(r->arena, r->body.root, &r->request));
+    r->request.head = r->head;
     r->parsed = true;
     return NULL;
 }
@@ -158,7 +159,7 @@ static struct err *translate_body(struct relay *r)
 {
     const struct provider *p = r->attempt.provider;
     const struct snapshot_channel *c = r->choice.channel;
-    TRY(parse_request(r));
+    TRY(relay_parse(r));
     if (r->request.kept && r->attempt.dialect != r->request.owner)
         return err_new(r->arena, &err_state_unsupported, "%s", r->request.kept);
     struct chat_request *request = NEW(r->arena, struct chat_request);
@@ -222,12 +223,11 @@ static struct err *find_provider(struct relay *r)
     return NULL;
 }
 
-// Same dialect, and yet more than an edit: the channel's own prompt is to be put in, or thinking of
-// another dialect's model is to be taken out.
-static bool must_rewrite(const struct relay *r)
+// Between equal dialects the body is only edited, unless something must be put in or taken out.
+static bool is_rewritten(const struct relay *r)
 {
-    return !text_is_empty(r->choice.channel->row.system_prompt) ||
-           memmem(r->body.text.p, r->body.text.n, "\"tfr1.", 6);
+    const struct snapshot_channel *c = r->choice.channel;
+    return relay_is_chat(r) && (!text_is_empty(c->row.system_prompt) || chat_carries(r->body.text));
 }
 
 struct err *relay_prepare(struct relay *r)
@@ -235,11 +235,12 @@ struct err *relay_prepare(struct relay *r)
     const struct snapshot_channel *c = r->choice.channel;
     TRY(map_model(r));
     TRY(find_provider(r));
+    r->translated = r->translated || is_rewritten(r);
+    r->attempt.array = r->head.array && !r->translated;
     TRY(attempt_prepare(&r->attempt));
     TRY(add_headers(r));
     r->hide_usage = asks_for_usage(r);
     r->call = NEW(r->arena, struct call);
-    r->translated = r->translated || (relay_is_chat(r) && must_rewrite(r));
     if (r->translated)
         TRY(translate_body(r));
     else
@@ -282,6 +283,8 @@ struct err *relay_upstream_error(struct relay *r)
     r->upstream_error = (struct chat_error){.status = status};
     if (!json_read(r->arena, buf_view(&r->in), &body))
         r->attempt.dialect->read_error(body, &r->upstream_error);
+    if (status == 400 && r->upstream_error.status == 401)
+        status = 401; // Google's answer to a wrong key
     size_t i = 0;
     while (status < meanings[i].from || status > meanings[i].to)
         i++;
@@ -291,6 +294,8 @@ struct err *relay_upstream_error(struct relay *r)
                 r->upstream_error.message.p ? r->upstream_error.message.p : "");
     e->status = meanings[i].kind == &err_upstream_rejected ? status : meanings[i].kind->status;
     e->retry_after = retry_after(r->call);
+    if (!e->retry_after)
+        e->retry_after = r->upstream_error.retry_after;
     return e;
 }
 

@@ -371,7 +371,7 @@ static void replay_end(struct run *r, struct replay *p, struct err *e)
         o->error.status = 502;
     if ((!o->ended || o->failed) && !p->metering) {
         if (r->target.stream && o->out.n)
-            chat_write_failure(&p->writer, &o->error, "req_1");
+            chat_write_stream_error(&p->writer, &r->request.head, &o->error, "req_1");
         else
             r->speaks->write_error(&o->out, &o->error, "req_1");
     }

@@ -67,6 +67,14 @@ static struct str last_segment(struct str *path)
     return segment;
 }
 
+// Of "/v1/chat/completions" it is "v1".
+static struct str first_segment(struct str path)
+{
+    struct str rest = str_skip(path, 1), segment = {0};
+    str_next(&rest, '/', &segment);
+    return segment;
+}
+
 // "/v1", "/api/paas/v4", "/v1beta/openai": the address already says which version.
 static bool has_version(struct str base)
 {
@@ -111,8 +119,9 @@ struct err *attempt_url(struct attempt *t, const char *path)
     }
     base = without_slashes(base);
     tail = str_skip(tail, overlap(base, tail));
-    if (has_version(base) && str_starts(tail, "/v1/"))
-        tail = str_skip(tail, strlen("/v1"));
+    struct str first = first_segment(tail);
+    if (has_version(base) && is_version(first))
+        tail = str_skip(tail, 1 + first.n);
     const char *join = memchr(tail.p, '?', tail.n) ? "&" : "?";
     t->url = arena_printf(t->arena, "%.*s%.*s%s%.*s", STR_ARGS(base), STR_ARGS(tail),
                           query.n ? join : "", STR_ARGS(query));

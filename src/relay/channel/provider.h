@@ -11,10 +11,11 @@ struct provider_header {
 };
 
 struct provider {
-    const char *name;                            // as shown, and accepted as a channel's type
-    const char *base_url;                        // default; NULL if there is none
-    const struct dialect *dialect;               // what the payloads mean
-    const struct framing *framing;               // how they are cut out of the stream
+    const char *name;                   // as shown, and accepted as a channel's type
+    const char *base_url;               // default; NULL if there is none
+    const struct dialect *dialect;      // what the payloads mean
+    const struct framing *framing;      // how they are cut out of the stream
+    const struct framing *json_framing; // ... of one that says it is JSON; NULL: then it is whole
     struct err *(*authorize)(struct attempt *t); // puts the credential on the request
     const char *path[MODE_COUNT]; // "{model}" "{other}" are replaced; NULL = cannot do this; with
                                   // MODE_RESPONSES it speaks that dialect too, there
@@ -39,6 +40,7 @@ struct attempt {
     enum relay_mode mode;
     const struct dialect *dialect; // what is spoken there: provider_dialect
     bool stream;
+    bool array; // as one JSON array, which the caller will get as it is
     const char *base_url, *key, *model, *other; // the channel's; `other`: api version, region ...
     const char *url;                            // filled in by attempt_prepare
     struct buf headers; // "Name: value\r\n" lines: credential and the row's headers; never

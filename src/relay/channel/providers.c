@@ -6,6 +6,7 @@
 #include "common/str.h"
 #include "relay/channel/auth.h"
 #include "relay/channel/azure.h"
+#include "relay/channel/gemini.h"
 #include "relay/channel/moonshot.h"
 #include "relay/channel/provider.h"
 
@@ -52,7 +53,10 @@ static const struct provider providers[] = {
     [14] = {
         .name = "Anthropic", .base_url = "https://api.anthropic.com", .logo = "anthropic",
         .dialect = &claude_dialect, .framing = &sse_framing, .authorize = auth_x_api_key,
-        .path = {[MODE_CHAT] = "/v1/messages", [MODE_MODELS] = "/v1/models"},
+        .path = {
+            [MODE_CHAT] = "/v1/messages", [MODE_TOKENS] = "/v1/messages/count_tokens",
+            [MODE_MODELS] = "/v1/models",
+        },
         .headers = anthropic_headers,
         .models = "claude-opus-5,claude-opus-4-8,claude-sonnet-5,claude-sonnet-4-6,"
                   "claude-haiku-4-5,claude-fable-5",
@@ -66,6 +70,17 @@ static const struct provider providers[] = {
             [MODE_RESPONSES] = "/v1/responses", [MODE_MODELS] = "/v1/models",
         },
         .quirks = NO_DEVELOPER_ROLE | OLD_MAX_TOKENS | CACHE_MARKERS,
+    },
+    [24] = {
+        .name = "Gemini", .base_url = "https://generativelanguage.googleapis.com",
+        .logo = "gemini", .dialect = &gemini_dialect, .framing = &sse_framing,
+        .json_framing = &array_framing, .authorize = auth_google, .fix_url = gemini_url,
+        .path = {
+            [MODE_CHAT] = ":generateContent", [MODE_TOKENS] = ":countTokens",
+            [MODE_MODELS] = "/models?pageSize=1000",
+        },
+        .models = "gemini-3.1-pro-preview,gemini-3-flash-preview,gemini-2.5-pro,gemini-2.5-flash,"
+                  "gemini-2.5-flash-lite",
     },
     [25] = {
         .name = "Moonshot", .base_url = "https://api.moonshot.cn", .logo = "moonshot",

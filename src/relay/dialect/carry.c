@@ -1,4 +1,4 @@
-// Wrapping and unwrapping the state that belongs to a model's thinking.
+// Wrapping and opening carried state. JSON inside: v = whose, d = the state, t = text, k = kind.
 
 #include "relay/dialect/carry.h"
 
@@ -8,68 +8,67 @@
 #include "common/crypto.h"
 
 static const char MARK[] = "tfr1.";
-enum { STATE_MOST = 64 << 20 };
 
-static const struct dialect *const makers[] = {&claude_dialect, &responses_dialect};
+enum { CARRIED_MOST = 16 << 20 };
 
-static const struct dialect *maker_by_name(const char *name)
+// How the mark looks inside Gemini's signatures, which are base64.
+static const char MARK_BASE64[] = "dGZyMS";
+
+static const struct dialect *const owners[] = {&openai_dialect, &claude_dialect, &gemini_dialect,
+                                               &responses_dialect};
+
+struct str carry_wrap(struct arena *a, const struct dialect *owner, struct str state,
+                      struct str text, bool redacted)
 {
-    for (size_t i = 0; i < sizeof(makers) / sizeof(*makers); i++)
-        if (text_eq(makers[i]->name, name))
-            return makers[i];
-    return NULL;
-}
-
-struct str carry_wrap(struct arena *a, const struct dialect *maker, bool redacted, struct str state,
-                      struct str text)
-{
-    BUF_HERE(inner, STATE_MOST);
-    struct json j = {.out = &inner};
+    BUF_HERE(out, CARRIED_MOST);
+    struct json j = {.out = &out};
     json_obj(&j, NULL);
-    json_str(&j, "v", maker->name);
-    json_str(&j, "k", redacted ? "redacted" : "thinking");
-    json_strn(&j, "d", state);
+    json_str(&j, "v", owner->name);
+    if (redacted)
+        json_str(&j, "k", "redacted");
+    json_strn(&j, "d", state.p ? state : STR(""));
     if (text.n)
         json_strn(&j, "t", text);
     json_end(&j);
-    return str_of(arena_printf(a, "%s%s", MARK, base64url(a, inner.p, inner.n)));
+    return str_of(arena_printf(a, "%s%s", MARK, base64url(a, out.p, out.n)));
 }
 
-struct str carry_shown(struct arena *a, const struct dialect *speaks, const struct dialect *maker,
-                       bool redacted, struct str state)
+struct str carry_for(struct arena *a, const struct dialect *reader, const struct dialect *owner,
+                     struct str state, bool redacted)
 {
-    if (!state.n || !maker || maker == speaks)
+    if (!owner || owner == reader)
         return state;
-    return carry_wrap(a, maker, redacted, state, (struct str){0});
+    return carry_wrap(a, owner, state, (struct str){0}, redacted);
 }
 
-static void unwrap(struct arena *a, struct chat_part *p, struct str wrapped)
+bool chat_carries(struct str body)
+{
+    return body.n && (memmem(body.p, body.n, MARK, sizeof(MARK) - 1) ||
+                      memmem(body.p, body.n, MARK_BASE64, sizeof(MARK_BASE64) - 1));
+}
+
+bool carry_is(struct str carried)
+{
+    return str_starts(carried, MARK);
+}
+
+bool carry_open(struct arena *a, struct str carried, struct chat_part *out)
 {
     yyjson_val *root = NULL;
-    struct str inner = base64_bytes(a, str_skip(wrapped, sizeof(MARK) - 1));
-    if (!inner.p || json_read(a, inner, &root))
-        return; // cut or made up: as if there were none
-    struct str text = json_str_at(root, "t"), state = json_str_at(root, "d");
-    p->maker = maker_by_name(json_text_at(root, "v"));
-    if (!p->maker)
-        return;
-    *(text_eq(json_text_at(root, "k"), "redacted") ? &p->redacted : &p->signature) = state;
-    if (text.n)
-        p->text = text;
-}
-
-void carry_take(struct arena *a, struct chat_part *p, const struct dialect *speaks, struct str sent,
-                bool redacted)
-{
-    if (str_starts(sent, MARK)) {
-        unwrap(a, p, sent);
-        return;
+    if (!carry_is(carried))
+        return false;
+    struct str json = base64_bytes(a, str_skip(carried, sizeof(MARK) - 1));
+    if (!json.n || json_read(a, json, &root))
+        return false;
+    struct str whose = json_str_at(root, "v"), state = json_str_at(root, "d");
+    for (size_t i = 0; i < sizeof(owners) / sizeof(*owners); i++) {
+        if (!str_is(whose, owners[i]->name))
+            continue;
+        bool redacted = text_eq(json_text_at(root, "k"), "redacted");
+        *(redacted ? &out->redacted : &out->signature) = state;
+        out->text = json_str_at(root, "t");
+        out->owner = owners[i];
+        return state.n > 0;
     }
-    p->maker = speaks;
-    *(redacted ? &p->redacted : &p->signature) = sent;
-}
-
-bool carry_fits(const struct chat_part *p, const struct dialect *maker)
-{
-    return p->maker == maker && (p->signature.n || p->redacted.n);
+    return false;
 }

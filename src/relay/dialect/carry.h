@@ -1,20 +1,16 @@
-// Thinking's opaque state on its way through a caller who speaks another dialect than its maker.
-//
-// Such a caller is given W = "tfr1." + base64url({"v": maker's dialect, "k": "thinking" or
-// "redacted", "d": the state, "t": the thinking's text}) and sends it back with the next turn
-// (conversion matrix 7.2). Whoever made it gets it as it was; everybody else gets nothing.
+// The opaque state of one provider's thinking on its way through a client of another dialect. The
+// client sends back what it was given; nobody but the provider's own dialect sees what is inside
+// (conversion matrix 7.2).
 
 #pragma once
 #include "relay/chat.h"
 
-struct str carry_wrap(struct arena *a, const struct dialect *maker, bool redacted, struct str state,
-                      struct str text);
-// The state as a caller of `speaks` may see it: its own as it is, another's wrapped.
-struct str carry_shown(struct arena *a, const struct dialect *speaks, const struct dialect *maker,
-                       bool redacted, struct str state);
-// Fills signature or redacted, maker, and the text if W has one, from what a caller of `speaks`
-// sent.
-void carry_take(struct arena *a, struct chat_part *p, const struct dialect *speaks, struct str sent,
-                bool redacted);
-// The thinking of this part may be shown to a provider of that dialect: it has state made there.
-bool carry_fits(const struct chat_part *p, const struct dialect *maker);
+// "tfr1." and base64url; `text` is the thinking itself where the provider wants it back.
+struct str carry_wrap(struct arena *a, const struct dialect *owner, struct str state,
+                      struct str text, bool redacted);
+// What a writer gives to its client: its own provider's state as it is, anybody else's wrapped.
+struct str carry_for(struct arena *a, const struct dialect *reader, const struct dialect *owner,
+                     struct str state, bool redacted);
+bool carry_is(struct str carried);
+// Fills signature or redacted, owner, and text where it was carried too. False if it is none.
+bool carry_open(struct arena *a, struct str carried, struct chat_part *out);

@@ -74,9 +74,16 @@ static struct err *read_result(struct arena *a, yyjson_val *in, struct chat_part
 
 static struct err *read_thinking(struct arena *a, yyjson_val *in, struct chat_part *p)
 {
-    struct str data = json_str_at(in, "data");
-    p->text = json_str_at(in, "thinking");
-    carry_take(a, p, &claude_dialect, data.p ? data : json_str_at(in, "signature"), data.p);
+    struct str text = json_str_at(in, "thinking");
+    p->signature = json_str_at(in, "signature");
+    p->redacted = json_str_at(in, "data");
+    struct str carried = p->signature.n ? p->signature : p->redacted;
+    if (carry_is(carried)) {
+        p->signature = p->redacted = (struct str){0};
+        p->raw = NULL;
+        carry_open(a, carried, p);
+    }
+    p->text = text.n ? text : p->text;
     return NULL;
 }
 

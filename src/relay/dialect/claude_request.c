@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "common/arena.h"
-#include "relay/dialect/carry.h"
 #include "relay/dialect/claude_messages.h"
 #include "relay/dialect/history.h"
 #include "relay/dialect/openai.h"
@@ -43,7 +42,7 @@ static bool lost_thinking(const struct claude_writing *w)
             turn = m;
     for (const struct chat_part *p = turn ? turn->parts : NULL; p; p = p->next) {
         called = called || p->kind == PART_TOOL_CALL;
-        thought = thought || (p->kind == PART_THINKING && carry_fits(p, &claude_dialect));
+        thought = thought || claude_signed(p);
     }
     return called && !thought;
 }

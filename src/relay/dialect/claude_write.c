@@ -151,7 +151,7 @@ static void write_delta(struct chat_writer *w, struct stream *s, const char *typ
 
 static void write_signature(struct chat_writer *w, struct stream *s, const struct chat_event *ev)
 {
-    struct str state = carry_shown(w->arena, &claude_dialect, ev->owner, ev->redacted, ev->text);
+    struct str state = carry_for(w->arena, &claude_dialect, ev->owner, ev->text, ev->redacted);
     if (!ev->redacted) {
         s->spoke = true;
         write_delta(w, s, "signature_delta", "signature", state);
@@ -232,8 +232,9 @@ struct err *claude_write_event(struct chat_writer *w, const struct chat_event *e
 
 static void write_thinking_part(struct chat_writer *w, struct json *j, const struct answer_part *p)
 {
-    struct str state =
-        carry_shown(w->arena, &claude_dialect, p->owner, p->redacted, buf_view(&p->signature));
+    struct str state = buf_view(&p->signature);
+    if (state.n)
+        state = carry_for(w->arena, &claude_dialect, p->owner, state, p->redacted);
     json_obj(j, NULL);
     if (p->redacted) {
         json_str(j, "type", "redacted_thinking");

@@ -158,13 +158,18 @@ static void write_call(struct responses_writing *w, const struct chat_part *p)
     json_end(&w->j);
 }
 
+static bool is_ours(const struct chat_part *p)
+{
+    return p->owner == &responses_dialect && (p->signature.n || p->redacted.n);
+}
+
 // Reasoning stands before what came of it, else it is refused; without its state it means nothing.
 static void write_reasoning(struct responses_writing *w, const struct chat_part *p)
 {
     const struct chat_part *next = p->next;
     while (next && !is_said(next) && next->kind != PART_TOOL_CALL)
         next = next->next;
-    if (!next || !carry_fits(p, &responses_dialect))
+    if (!next || !is_ours(p))
         return;
     json_obj(&w->j, NULL);
     json_str(&w->j, "type", "reasoning");
@@ -269,12 +274,11 @@ static void write_own_item(struct responses_writing *w, yyjson_val *in)
     static const char *const replaced[] = {"encrypted_content", NULL};
     struct str state = json_str_at(in, "encrypted_content");
     struct chat_part part = {.kind = PART_THINKING};
-    if (!str_starts(state, "tfr1.")) {
+    if (!carry_is(state)) {
         json_val(&w->j, NULL, in);
         return;
     }
-    carry_take(w->a, &part, &responses_dialect, state, false);
-    if (!carry_fits(&part, &responses_dialect))
+    if (!carry_open(w->a, state, &part) || !is_ours(&part))
         return;
     json_obj(&w->j, NULL);
     ride_along(w->a, &w->j, in, replaced);

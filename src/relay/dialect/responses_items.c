@@ -118,7 +118,7 @@ struct str responses_state(struct chat_writer *w, const struct dialect *maker, b
 {
     if (!state.n || !maker || maker == &responses_dialect)
         return state;
-    return carry_wrap(w->arena, maker, redacted, state, text);
+    return carry_wrap(w->arena, maker, state, text, redacted);
 }
 
 // --- the object -----------------------------------------------------------------

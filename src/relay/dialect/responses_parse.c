@@ -182,9 +182,12 @@ static struct err *read_reasoning(struct parse *p, yyjson_val *in)
     part->text = text_of_items(p->a, yyjson_obj_get(in, "summary"));
     if (!part->text.n)
         part->text = text_of_items(p->a, yyjson_obj_get(in, "content"));
-    carry_take(p->a, part, &responses_dialect, json_str_at(in, "encrypted_content"), false);
-    part->raw = in;
+    struct str text = part->text, state = json_str_at(in, "encrypted_content");
     part->owner = &responses_dialect;
+    if (!carry_is(state))
+        part->signature = state;
+    else if (carry_open(p->a, state, part) && !part->text.n)
+        part->text = text;
     return NULL;
 }
 
