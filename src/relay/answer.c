@@ -270,9 +270,7 @@ static struct err *feed_frames(struct relay *r, bool last)
            r->framing->next(&r->cutter, buf_view(&r->in), last, r->joined, &f))
         TRY(take_frame(r, &f));
     if (r->reader.failed)
-        return err_new(r->arena, &err_upstream_failed, "error in the stream: %.*s",
-                       (int)(r->upstream_error.message.n < 300 ? r->upstream_error.message.n : 300),
-                       r->upstream_error.message.p ? r->upstream_error.message.p : "");
+        return relay_said_error(r);
     if (last && !r->reader.ended) {
         TRY(chat_read_end(&r->reader));
         if (!r->reader.ended)
@@ -326,7 +324,7 @@ static struct err *feed_whole(struct relay *r)
         return read_other(r);
     TRY(chat_read_whole(&r->reader, buf_view(&r->in)));
     if (r->reader.failed)
-        return err_new(r->arena, &err_upstream_failed, "error in the answer");
+        return relay_said_error(r);
     return NULL;
 }
 

@@ -139,6 +139,7 @@ void relay_cover_on_worker(struct job *job);      // r->quota_wanted, from the b
 struct err *relay_prepare(struct relay *r); // the attempt and its call, ready to start
 struct err *relay_parse(struct relay *r);   // the caller's request, once
 void relay_attempt_failed(struct relay *r, const struct err *e); // health, exclusion
+struct err *relay_said_error(struct relay *r);     // what a failure inside an answer means
 struct err *relay_upstream_error(struct relay *r); // what a status that is no success means
 
 // answer.c: from upstream bytes to client bytes

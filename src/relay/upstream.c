@@ -276,6 +276,26 @@ static int retry_after(const struct call *c)
                : 0;
 }
 
+// A failure inside a stream or a good status: nothing is known of it but the provider's words.
+// Those about keys and money may be about anything (a moderator's 403), and say nothing of this
+// channel.
+struct err *relay_said_error(struct relay *r)
+{
+    const struct chat_error *said = &r->upstream_error;
+    size_t i = 0;
+    while (said->status < meanings[i].from || said->status > meanings[i].to)
+        i++;
+    const struct err_kind *kind = meanings[i].kind;
+    if (kind == &err_upstream_credentials)
+        kind = &err_upstream_failed;
+    struct err *e = err_new(r->arena, kind, "error in the answer: %.*s",
+                            (int)(said->message.n < 300 ? said->message.n : 300),
+                            said->message.p ? said->message.p : "");
+    if (kind == &err_upstream_rejected)
+        e->status = said->status;
+    return e;
+}
+
 struct err *relay_upstream_error(struct relay *r)
 {
     int status = r->call->status;

@@ -214,6 +214,12 @@ static void write_labels(struct openai_writing *w)
         json_str(&w->j, "user", openai_user(w->a, w->in->user));
     if (w->in->tier && openai_has(w, OPENAI_RULES))
         json_str(&w->j, "service_tier", text_eq(w->in->tier, "standard_only") ? "default" : "auto");
+    if (w->in->cache_key && openai_has(w, OPENAI_RULES))
+        json_str(&w->j, "prompt_cache_key", w->in->cache_key);
+    if (w->in->verbosity && openai_has(w, OPENAI_RULES))
+        json_str(&w->j, "verbosity", w->in->verbosity);
+    else if (w->in->verbosity)
+        chat_dropped(w->to, "verbosity");
 }
 
 static void write_limits(struct openai_writing *w)

@@ -4,10 +4,12 @@ import type { Json, Refusal } from "./check";
 import * as claude from "./claude";
 import type { Directives } from "./directives";
 import * as openai from "./openai";
+import * as responses from "./responses";
 import { Reply, type WireRequest } from "./wire";
 
 export type Dialect = "openai" | "claude" | "azure";
 
+export const isResponses = (path: string): boolean => path.endsWith("/responses");
 export const isClaude = (dialect: Dialect): boolean => dialect === "claude";
 
 /** One request that the fake received, and what became of it. */
@@ -146,11 +148,12 @@ export class Answer extends Reply {
       type: error.type,
       code: error.code,
     });
-    await this.chunk(
-      this.shaped(
-        isClaude(this.seen.dialect) ? `event: error\ndata: ${body}\n\n` : `data: ${body}\n\n`,
-      ),
-    );
+    const frame = isResponses(this.seen.path)
+      ? responses.failure(JSON.parse(body) as Json, this.seen.id)
+      : isClaude(this.seen.dialect)
+        ? `event: error\ndata: ${body}\n\n`
+        : `data: ${body}\n\n`;
+    await this.chunk(this.shaped(frame));
     await this.end();
   }
 
