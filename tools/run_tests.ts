@@ -1,16 +1,25 @@
 // Runs every part of the tests and ends with one line, "N passed, N failed", that totals them all:
-//   bun tools/run_tests.ts [checks] [unit] [wire] [tsan] [api]
+//   bun tools/run_tests.ts [checks] [unit] [wire] [tsan] [databases] [api] [web]
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
+import { type Database, startDatabases, stopDatabases } from "../tests/support/databases.ts";
 
 type Count = { passed: number; failed: number; skipped: number };
-type Job = { name: string; command: string[]; count: (output: string, status: number) => Count };
-type Part = { title: string; jobs: () => Job[]; live?: boolean };
+type Job = {
+  name: string;
+  command: string[];
+  count: (output: string, status: number) => Count;
+  env?: Record<string, string>;
+};
+type Part = { title: string; jobs: () => Job[] | Promise<Job[]>; live?: boolean };
 
 const root = join(import.meta.dir, "..");
 const bun = process.execPath;
 const reports = join(root, "build/asan/reports");
+const ON_SERVERS =
+  /^common-db-test_(db|page|migrate|remote|db_pool_lane)$|^model-|^service-test_(setup|ledger(_kill)?)$/;
+const ONLY_ON_SERVERS = "common-db-test_remote";
 const UNDER_TSAN = /relay|ledger|snapshot|lane|directory|journal/;
 const UNIT_TIMEOUT_MS = 180_000;
 const LIVE_TIMEOUT_MS = 900_000;
@@ -106,27 +115,63 @@ function wire(): Job[] {
   return [{ name: "wire", command: [...unrandomized, "build/asan/wire"], count: countWire }];
 }
 
-function api(): Job[] {
+/** What to do on each server; one that is not installed is one test skipped, and said so. */
+async function onServers(jobs: (database: Database, env: Job["env"]) => Job[]): Promise<Job[]> {
+  const { databases, folder } = await startDatabases();
+  return databases.flatMap((database) => {
+    const { title, dsn } = database;
+    if (dsn) return jobs(database, { TF_TEST_DSN: dsn, TF_TEST_CERTS: folder });
+    const name = `${title} IS NOT INSTALLED: nothing was tested on it`;
+    return [{ name, command: ["true"], count: () => ({ passed: 0, failed: 0, skipped: 1 }) }];
+  });
+}
+
+const databases = () =>
+  onServers(({ title }, env) =>
+    units("asan", (name) => ON_SERVERS.test(name)).map((job) => ({
+      ...job,
+      name: `${job.name} on ${title}`,
+      env,
+    })),
+  );
+
+async function api(): Promise<Job[]> {
   const glob = new Bun.Glob("tests/{api,support}/**/*.test.ts");
   if ([...glob.scanSync(".")].length === 0) return [];
-  const command = [
-    ...unrandomized,
-    bun,
-    "test",
-    "--timeout",
-    "60000",
-    "./tests/api",
-    "./tests/support",
+  const suites = (...paths: string[]) => ({
+    command: [...unrandomized, bun, "test", "--timeout", "60000", ...paths],
+    count: countBun,
+  });
+  const others = await onServers(({ title }, env) => [
+    { name: `bun test on ${title}`, ...suites("./tests/api"), env },
+  ]);
+  return [{ name: "bun test on SQLite", ...suites("./tests/api", "./tests/support") }, ...others];
+}
+
+/** The console's helpers and forms, then the console in a browser. */
+function web(): Job[] {
+  if (!existsSync("web/package.json")) return [];
+  return [
+    { name: "vitest", command: [bun, "tools/vitest.ts"], count: countWire },
+    {
+      name: "browser",
+      command: [bun, "test", "--timeout", "60000", "./tests/web"],
+      count: countBun,
+    },
   ];
-  return [{ name: "bun test", command, count: countBun }];
 }
 
 const parts: Record<string, Part> = {
   checks: { title: "checks", jobs: checks },
-  unit: { title: "unit tests (ASan, UBSan)", jobs: () => units("asan", () => true) },
+  unit: {
+    title: "unit tests (ASan, UBSan)",
+    jobs: () => units("asan", (name) => name !== ONLY_ON_SERVERS),
+  },
   wire: { title: "wire tests (ASan, UBSan)", jobs: wire, live: true },
   tsan: { title: "unit tests (TSan)", jobs: () => units("tsan", (name) => UNDER_TSAN.test(name)) },
+  databases: { title: "unit tests on PostgreSQL and MariaDB (ASan, UBSan)", jobs: databases },
   api: { title: "API tests (the ASan binary)", jobs: api, live: true },
+  web: { title: "the console (the ASan binary)", jobs: web, live: true },
 };
 
 async function collect(stream: ReadableStream<Uint8Array>, live: boolean): Promise<string> {
@@ -146,11 +191,12 @@ async function run(job: Job, live: boolean): Promise<Count> {
     env: live
       ? {
           ...env,
+          ...job.env,
           ASAN_OPTIONS: `${env.ASAN_OPTIONS}:log_path=${reports}/report`,
           UBSAN_OPTIONS: `${env.UBSAN_OPTIONS}:log_path=${reports}/report`,
           TF_BIN: join(root, "build/asan/token-factory"),
         }
-      : env,
+      : { ...env, ...job.env },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
@@ -189,7 +235,7 @@ function countReports(total: Count) {
 
 async function runPart(part: Part): Promise<Count> {
   const total: Count = { passed: 0, failed: 0, skipped: 0 };
-  const jobs = part.jobs();
+  const jobs = await part.jobs();
   console.log(`== ${part.title}`);
   if (jobs.length === 0) console.log("  ok nothing to run yet");
   rmSync(reports, { recursive: true, force: true });
@@ -221,6 +267,7 @@ for (const name of wanted.length ? wanted : Object.keys(parts)) {
   passed += count.passed;
   failed += count.failed;
 }
+await stopDatabases();
 if (passed === 0) failed = Math.max(failed, 1);
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed ? 1 : 0);

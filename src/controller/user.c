@@ -306,9 +306,11 @@ static struct err *delta_of(struct http *x, const struct manage_request *in, int
 static struct err *add_quota(struct http *x, struct user *user, const struct manage_request *in)
 {
     int64_t balance = 0, delta = 0;
+    struct user now;
     TRY(http_recall(x, ACCOUNT_USER, user->id));
     TX tx = tx_begin(x->db, x->arena);
     TRY(tx.failed);
+    TRY(db_lock(x->db, x->arena, &user_table, &now, "id = ?", P(user->id)));
     TRY(user_balance(x->db, x->arena, user->id, &balance));
     TRY(delta_of(x, in, balance, &delta));
     struct err *e = user_add_quota(x->db, x->arena, user->id, delta);

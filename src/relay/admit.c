@@ -108,12 +108,15 @@ static struct err *read_body(struct relay *r)
     struct str type = http_header(&r->x->headers, "content-type");
     if (type.n && !str_starts(type, "application/json") && !str_starts(type, "text/"))
         return err_new(r->arena, &err_encoding_unsupported, "%.*s", STR_ARGS(type));
-    TRY(json_text_read(r->arena, r->x->body, &r->body));
-    TRY(json_no_duplicates(r->arena, r->body.root));
+    TRY(json_text_read(r->document, r->x->body, &r->body));
+    TRY(json_no_duplicates(r->document, r->body.root));
     const struct dialect *speaks = r->route->speaks;
     TRY(speaks->read_head(r->arena, r->body.root, &r->head));
-    return speaks->read_path ? speaks->read_path(r->arena, r->x->path, r->x->query, &r->head)
-                             : NULL;
+    if (speaks->read_path)
+        TRY(speaks->read_path(r->arena, r->x->path, r->x->query, &r->head));
+    if (r->head.model) // outlives the document
+        r->head.model = arena_strdup(r->arena, r->head.model);
+    return NULL;
 }
 
 // --- what might it cost -------------------------------------------------------------

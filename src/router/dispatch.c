@@ -28,6 +28,7 @@ struct request {
     struct job job;
     struct http http;
     const struct route *route; // NULL: nothing there
+    struct err *failed;        // what the handler answered
     struct user user;
     struct session session;
 };
@@ -108,13 +109,25 @@ static void fail(struct http *x, const struct err *e)
     http_fail(x, e);
 }
 
+// What another transaction stood in the way of (a deadlock) is done again, unless some of it is
+// done already.
+static struct err *handle(struct db *db, struct arena *a, void *arg)
+{
+    struct request *r = arg;
+    (void)db;
+    (void)a;
+    r->failed = r->route->handler(&r->http);
+    return r->http.change_count ? NULL : r->failed;
+}
+
 // Guards, then the handler, with a connection for both.
 static struct err *manage(struct request *r)
 {
     struct http *x = &r->http;
     TRY(http_db_take(x));
     TRY(guards_run(x));
-    return r->route->handler(x);
+    TRY(db_retry(x->db, x->arena, handle, r));
+    return r->failed;
 }
 
 static void publish(const struct http *x)

@@ -152,7 +152,7 @@ struct err *health_disable(struct db *db, struct arena *a, int64_t channel_id, c
     bool changed = false;
     TX tx = tx_begin(db, a);
     TRY(tx.failed);
-    TRY(channel_by_id(db, a, channel_id, &c));
+    TRY(db_lock(db, a, &channel_table, &c, "id = ?", P(channel_id)));
     c.key_states = states_with(a, c.key_states, key_id, arena_printf(a, "%.480s", reason));
     TRY(db_update_only(db, a, &channel_table, &c, "key_states", NULL));
     if (!key_remains(a, &c, c.key_states)) {
@@ -173,7 +173,7 @@ struct err *health_enable(struct db *db, struct arena *a, int64_t channel_id)
     bool changed;
     TX tx = tx_begin(db, a);
     TRY(tx.failed);
-    TRY(channel_by_id(db, a, channel_id, &c));
+    TRY(db_lock(db, a, &channel_table, &c, "id = ?", P(channel_id)));
     c.key_states = "";
     TRY(db_update_only(db, a, &channel_table, &c, "key_states", NULL));
     TRY(channel_set_status(db, a, channel_id, STATUS_ON, "", &changed));

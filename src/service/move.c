@@ -96,13 +96,14 @@ struct err *move_in(const struct ledger_options *o, struct db *db, struct arena 
     *got = 0;
     TX tx = tx_begin(db, a);
     TRY(tx.failed);
-    TRY(db_int(db, a, &balance, w->read, P(account->id)));
-    int64_t slice = balance < most ? balance : most;
-    if (slice < least || slice <= 0)
-        return NULL;
-    TRY(db_exec(db, a, &changed, w->take, P(slice), P(account->id), P(slice)));
-    if (!changed)
-        return NULL; // somebody else took it meanwhile
+    int64_t slice = 0;
+    while (!changed) { // another node may take some in between: then there is less
+        TRY(db_int(db, a, &balance, w->read, P(account->id)));
+        slice = balance < most ? balance : most;
+        if (slice < least || slice <= 0)
+            return NULL;
+        TRY(db_exec(db, a, &changed, w->take, P(slice), P(account->id), P(slice)));
+    }
     TRY(change_lease(o, db, a, account, slice, move));
     TRY(commit_move(&tx, a, account, (struct doubt){move, slice, true}));
     *got = slice;
@@ -120,14 +121,14 @@ struct err *move_out(const struct ledger_options *o, struct db *db, struct arena
     return commit_move(&tx, a, account, (struct doubt){move, quota, false});
 }
 
-struct err *move_all_out(const struct ledger_options *o, struct arena *a)
+static struct err *all_out(struct db *db, struct arena *a, void *arg)
 {
+    const struct ledger_options *o = arg;
     struct rows rows;
-    DB(db);
-    TRY(db_lease(o->pool, a, &db));
     TX tx = tx_begin(db, a);
     TRY(tx.failed);
-    TRY(db_list(db, a, &lease_table, &rows, "node = ? ORDER BY kind, owner_id", P(o->node)));
+    // users first, as everybody locks them
+    TRY(db_list(db, a, &lease_table, &rows, "node = ? ORDER BY kind DESC, owner_id", P(o->node)));
     const struct lease *leases = rows.items;
     for (size_t i = 0; i < rows.count; i++) {
         bool user = !strcmp(leases[i].kind, words[ACCOUNT_USER].kind);
@@ -136,6 +137,13 @@ struct err *move_all_out(const struct ledger_options *o, struct arena *a)
     }
     TRY(db_exec(db, a, NULL, "DELETE FROM leases WHERE node = ?", P(o->node)));
     return tx_commit(&tx, a);
+}
+
+struct err *move_all_out(const struct ledger_options *o, struct arena *a)
+{
+    DB(db);
+    TRY(db_lease(o->pool, a, &db));
+    return db_retry(db, a, all_out, (void *)o);
 }
 
 struct err *move_refused(struct arena *a, const struct account *account)

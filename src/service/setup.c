@@ -42,11 +42,12 @@ static struct err *add_token(struct db *db, struct arena *a, const struct user *
     return db_insert(db, a, &token_table, &row);
 }
 
-// Inside a transaction, which begins by writing: of two at once the second finds a root.
+// Inside a transaction: of two at once the second finds a root.
 static struct err *make_root(struct db *db, struct arena *a, const char *username,
                              const char *password, struct user *out)
 {
     bool exists = false;
+    TRY(db_alone(db, a));
     TRY(user_has_root(db, a, &exists));
     if (exists)
         return err_new(a, &err_setup_done, "a root exists");

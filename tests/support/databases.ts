@@ -146,7 +146,12 @@ async function startPostgres(folder: string): Promise<[string, number]> {
 async function startMariadb(folder: string): Promise<[string, number]> {
   const mariadbd = ["/usr/sbin/mariadbd", "/usr/libexec/mariadbd"].find((path) => existsSync(path));
   if (!mariadbd) return ["", 0];
-  const install = ["mariadb-install-db", "--no-defaults", `--datadir=${folder}/my`, "--skip-test-db"];
+  const install = [
+    "mariadb-install-db",
+    "--no-defaults",
+    `--datadir=${folder}/my`,
+    "--skip-test-db",
+  ];
   run(folder, [...install, "--auth-root-authentication-method=normal", "--skip-name-resolve"]);
   const port = await freePort();
   const quoted = `'${PASSWORD}'`;
@@ -163,6 +168,9 @@ async function startMariadb(folder: string): Promise<[string, number]> {
     `--port=${port}`,
     "--bind-address=127.0.0.1",
     "--innodb-flush-log-at-trx-commit=0",
+    "--innodb-flush-method=nosync",
+    "--skip-innodb-doublewrite",
+    "--sync-frm=0",
     "--innodb-buffer-pool-size=64M",
     "--skip-name-resolve",
     "--skip-log-bin",
@@ -198,7 +206,7 @@ async function launch(): Promise<State> {
   return state;
 }
 
-/** Those that run already, or new ones. The folder holds ca.pem, and other-ca.pem, which is not theirs. */
+/** Those that run already, or new ones. The folder holds ca.pem and, not theirs, other-ca.pem. */
 export async function startDatabases(): Promise<{ databases: Database[]; folder: string }> {
   const before = readState();
   if (before?.databases.length === servers.length && before.pids.every(alive)) return before;

@@ -13,7 +13,10 @@ struct db_pool; // several, handed out and taken back
 
 // What a table may hold (schema.c and the three databases decide):
 // - KEY: one int64_t member or none; db_insert fills it in, nothing else writes it.
-// - a column that is UNIQUE, INDEX or part of a table_index and a text needs a .max of 1 to 768.
+// - a column that is UNIQUE, INDEX or part of a table_index and a text needs a .max of 1 to 768;
+//   all texts of an index together 768.
+// - texts with a .max of 768 or less hold so many characters in MySQL: a larger .max is a
+// migration.
 // - NULLABLE is for texts: NULL reads as "", and "" is written as NULL. All others are NOT NULL.
 // - a REAL that is not finite cannot be stored (err_db_failed).
 //

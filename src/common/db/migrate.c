@@ -152,16 +152,22 @@ static struct err *run_missing(struct db *db, struct arena *a, const struct rows
     return NULL;
 }
 
-// What has been done to this database; a fresh one is marked first.
-static struct err *look_back(struct db *db, struct arena *a, const struct table *const *tables,
-                             const struct migration *migrations, struct rows *rows)
+// Where there is no record yet, what is there is left as it is until it is known to be ours.
+static struct err *open_record(struct db *db, struct arena *a, const struct table *const *tables)
 {
     struct rows columns;
     TRY(schema_columns(db, a, done_table.name, &columns));
     if (!columns.count)
-        TRY(refuse_strangers(db, a, tables)); // what is not ours is left as it is
+        TRY(refuse_strangers(db, a, tables));
     TRY(schema_add_columns(db, a, &done_table));
-    TRY(schema_add_indexes(db, a, &done_table));
+    return schema_add_indexes(db, a, &done_table);
+}
+
+// What has been done to this database; a fresh one is marked first.
+static struct err *look_back(struct db *db, struct arena *a, const struct table *const *tables,
+                             const struct migration *migrations, struct rows *rows)
+{
+    TRY(open_record(db, a, tables));
     TRY(read_done(db, a, rows));
     if (!find_done(rows, 0)) {
         TRY(begin_fresh(db, a, tables, migrations));

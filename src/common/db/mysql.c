@@ -501,24 +501,32 @@ static struct err *take_lock(struct db *db, struct arena *a)
     return taken ? NULL : err_new(a, &err_db_busy, "another node has been migrating all the time");
 }
 
-// On a connection without limits to how long an answer may take, which is not kept afterwards.
-static struct err *mysql_lock(struct db *db, struct arena *a)
+// How long an answer may take is settled when connecting, and migrations may take longer.
+static struct err *connect_again(struct db *db, struct arena *a, bool limited)
 {
     struct link *l = db->link;
     statements_done(db);
     mysql_close(l->mysql);
     l->mysql = NULL;
     db->broken = true;
-    TRY(connect_link(db, a, false));
+    TRY(connect_link(db, a, limited));
+    db->broken = false;
+    return NULL;
+}
+
+static struct err *mysql_lock(struct db *db, struct arena *a)
+{
+    TRY(connect_again(db, a, false));
     TRY(take_lock(db, a));
     return mysql_command(db, a, "SET autocommit = 0");
 }
 
+// The lock goes with the connection.
 static struct err *mysql_unlock(struct db *db, struct arena *a, bool keep)
 {
-    TRY(mysql_command(db, a, keep ? "COMMIT" : "ROLLBACK"));
-    TRY(mysql_command(db, a, "SET autocommit = 1"));
-    return mysql_command(db, a, "DO RELEASE_LOCK(CONCAT('tf.', MD5(DATABASE())))");
+    struct err *e = mysql_command(db, a, keep ? "COMMIT" : "ROLLBACK");
+    struct err *again = connect_again(db, a, true);
+    return e ? e : again;
 }
 
 const struct db_driver mysql_driver = {

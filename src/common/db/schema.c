@@ -9,7 +9,8 @@
 #include "common/hash.h"
 
 enum {
-    INDEXED_TEXT_MAX = 768, // MySQL: 3072 bytes of four-byte characters
+    INDEXED_TEXT_MAX = 768, // MySQL: 3072 bytes of four-byte characters ...
+    INDEX_BYTES_MAX = 3072, // ... in all columns together
     NAME_MAX_LENGTH = 60,   // PostgreSQL cuts names at 63
 };
 
@@ -185,6 +186,21 @@ static struct err *check_indexed(struct arena *a, const struct table *t, struct 
     return NULL;
 }
 
+static struct err *check_index(struct arena *a, const struct table *t, struct table_index index)
+{
+    struct str rest = str_of(index.columns), column;
+    int bytes = 0;
+    while (next_column(&rest, &column)) {
+        TRY(check_indexed(a, t, column));
+        const struct field *f = field_by_name(t->fields, arena_str(a, column));
+        bytes += f->type == FIELD_TEXT ? (int)f->max * 4 : (int)sizeof(int64_t);
+    }
+    if (bytes > INDEX_BYTES_MAX)
+        return err_new(a, &err_db_failed, "%s: the index over %s is too long for MySQL", t->name,
+                       index.columns);
+    return NULL;
+}
+
 static struct err *add_index(struct db *db, struct arena *a, const struct table *t,
                              const struct rows *there, struct table_index index)
 {
@@ -192,12 +208,11 @@ static struct err *add_index(struct db *db, struct arena *a, const struct table 
     const char *name = index_name(a, t, index);
     if (schema_has(there, name))
         return NULL;
+    TRY(check_index(a, t, index));
     buf_printf(&sql, "CREATE %sINDEX [%s] ON [%s] (", index.unique ? "UNIQUE " : "", name, t->name);
     struct str rest = str_of(index.columns), column;
-    for (const char *comma = ""; next_column(&rest, &column); comma = ", ") {
-        TRY(check_indexed(a, t, column));
+    for (const char *comma = ""; next_column(&rest, &column); comma = ", ")
         buf_printf(&sql, "%s[%.*s]", comma, STR_ARGS(column));
-    }
     buf_puts(&sql, ")");
     return run(db, a, &sql);
 }

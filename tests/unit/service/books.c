@@ -25,7 +25,8 @@ void books_make(struct books *b)
     *b = (struct books){.a = arena_new()};
     crypto_setup(STR("the secret of the tests"));
     folder_make(b->folder);
-    snprintf(b->dsn, sizeof(b->dsn), "sqlite:%s/db", b->folder);
+    snprintf(b->path, sizeof(b->path), "%s/db", b->folder);
+    fixture_make(b->a, b->path, b->dsn, sizeof(b->dsn));
     assert_fine(db_pool_open(b->a, b->dsn, CONNECTIONS, &b->pool));
     DB(db);
     assert_fine(db_lease(b->pool, b->a, &db));
@@ -59,6 +60,7 @@ void books_remove(struct books *b)
 {
     books_stop(b);
     db_pool_close(b->pool);
+    fixture_remove(b->a, b->path, b->dsn);
     folder_remove(b->folder);
     arena_free(b->a);
 }

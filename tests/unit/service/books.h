@@ -8,7 +8,7 @@
 
 struct books {
     struct arena *a;
-    char folder[64], dsn[96];
+    char folder[64], path[80], dsn[512];
     struct db_pool *pool;
     struct ledger_options o;
     bool running;

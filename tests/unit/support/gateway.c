@@ -25,11 +25,12 @@
 #include "service/session.h"
 #include "service/setup.h"
 #include "service/snapshot.h"
+#include "unit/common/db/fixture.h"
 
 struct gateway gateway;
 const struct asking as_root = {.bearer = ROOT_ACCESS}, as_nobody = {0};
 
-static char folder[64];
+static char folder[64], dsn[512];
 static struct boot boot;
 static struct loop *loop;
 static struct http_server *server;
@@ -63,7 +64,8 @@ static void open_database(void)
 {
     const char *link;
     DB(db);
-    fine(db_pool_open(gateway.a, text_of("sqlite:%s/test.db", folder), 4, &gateway.pool));
+    fixture_make(gateway.a, text_of("%s/test.db", folder), dsn, sizeof(dsn));
+    fine(db_pool_open(gateway.a, dsn, 4, &gateway.pool));
     fine(db_lease(gateway.pool, gateway.a, &db));
     fine(db_migrate(db, gateway.a, model_tables, model_migrations));
     fine(setup_root(db, gateway.a, &boot, &link));
@@ -141,6 +143,7 @@ int gateway_stop(void **state)
     snapshot_stop();
     loop_free(loop);
     db_pool_close(gateway.pool);
+    fixture_remove(gateway.a, text_of("%s/test.db", folder), dsn);
     arena_free(gateway.a);
     char command[128];
     snprintf(command, sizeof(command), "rm -rf '%s'", folder);

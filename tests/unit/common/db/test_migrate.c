@@ -258,12 +258,15 @@ static void what_cannot_be_indexed(void **state)
         FIELD(struct user, name, .flags = SEALED | UNIQUE, .max = 9), {0}};
     static const struct field plain[] = {FIELD(struct user, level), {0}};
     static const struct table_index nowhere[] = {{"level, nope", false}, {0}};
+    static const struct field long_texts[] = {
+        FIELD(struct user, name, .max = 700), FIELD(struct user, email, .max = 69), {0}};
+    static const struct table_index both[] = {{"[name], email", false}, {0}};
     const struct table wrong[] = {
-        TABLE("one", struct user, unlimited),
-        TABLE("two", struct user, sealed),
+        TABLE("one", struct user, unlimited), TABLE("two", struct user, sealed),
         TABLE("three", struct user, plain, .indexes = nowhere),
+        TABLE("four", struct user, long_texts, .indexes = both), // 769 characters
     };
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 4; i++) {
         const struct table *const list[] = {&wrong[i], NULL};
         struct err *e = db_migrate(x->db, x->a, list, NULL);
         assert_err(db_failed, e);
