@@ -27,6 +27,7 @@ struct run {
     const struct provider *provider;
     struct buf dropped;
     struct attempt attempt;
+    bool array; // the upstream's stream is one
     int failures;
 };
 
@@ -91,9 +92,15 @@ static void expect_frames(struct run *r, const struct section *s, struct str got
     }
 }
 
-static bool is_stream(const struct section *s)
+static bool is_sse(const struct section *s)
 {
     return case_flag(s, "text/event-stream");
+}
+
+// A stream that is one JSON array is compared as JSON.
+static bool is_stream(const struct section *s)
+{
+    return is_sse(s) || case_flag(s, "array");
 }
 
 static void expect_answer(struct run *r, const struct section *s, int status, struct str got)
@@ -101,7 +108,7 @@ static void expect_answer(struct run *r, const struct section *s, int status, st
     int64_t want = 0;
     if (str_to_int(case_word(s, 0), &want) && want != status)
         complain(r, s, "status %d", status);
-    if (is_stream(s))
+    if (is_sse(s))
         expect_frames(r, s, got, s->body);
     else
         expect_json(r, s, got, str_trim(s->body));
@@ -186,6 +193,13 @@ static bool find_route(struct run *r, const struct section *caller)
             r->mode = routes[i].mode;
             return true;
         }
+    static const char *const google[] = {"/v1beta/models/", "/v1/models/"};
+    for (size_t i = 0; i < sizeof(google) / sizeof(*google); i++)
+        if (str_starts(path, google[i])) {
+            r->speaks = &gemini_dialect;
+            r->mode = memmem(path.p, path.n, ":countTokens", 12) ? MODE_TOKENS : MODE_CHAT;
+            return true;
+        }
     complain(r, caller, "no such path");
     return false;
 }
@@ -205,14 +219,18 @@ static void refuse(struct run *r, const struct err *e)
 
 static struct err *read_request(struct run *r, const struct section *caller)
 {
-    struct str text = str_trim(caller->body);
+    struct str text = str_trim(caller->body), query = case_word(caller, 1), path;
+    struct chat_head head;
     if (!text.n)
         return NULL;
+    str_next(&query, '?', &path);
     TRY(json_read(r->a, text, &r->body));
-    TRY(r->speaks->read_head(r->a, r->body, &r->request.head));
-    if (!is_chat(r))
-        return NULL;
-    return r->speaks->parse_request(r->a, r->body, &r->request);
+    TRY(r->speaks->read_head(r->a, r->body, &head));
+    if (r->speaks->read_path)
+        TRY(r->speaks->read_path(r->a, path, query, &head));
+    struct err *e = is_chat(r) ? r->speaks->parse_request(r->a, r->body, &r->request) : NULL;
+    r->request.head = head;
+    return e;
 }
 
 // --- the upstream's side --------------------------------------------------------
@@ -303,7 +321,7 @@ static struct str answer_bytes(struct run *r, const struct section *s)
         else
             buf_add(&out, text.p + i, 1);
     }
-    for (int i = 0; is_stream(s) && !case_flag(s, "unfinished") && i < 2; i++)
+    for (int i = 0; is_sse(s) && !case_flag(s, "unfinished") && i < 2; i++)
         buf_puts(&out, eol);
     struct str bytes = {arena_str(r->a, buf_view(&out)), out.n};
     buf_free(&out);
@@ -390,7 +408,8 @@ static struct err *read_frames(struct run *r, struct replay *p, struct cutter *c
                                bool last)
 {
     struct frame f;
-    while (r->provider->framing->next(c, all, last, p->reader.scratch, &f))
+    const struct framing *framing = r->array ? r->provider->json_framing : r->provider->framing;
+    while (framing->next(c, all, last, p->reader.scratch, &f))
         if (!p->metering || has_sign(r->attempt.dialect, f.raw))
             TRY(chat_read_frame(&p->reader, &f));
     return last ? chat_read_end(&p->reader) : NULL;
@@ -486,6 +505,7 @@ static void check_answer(struct run *r, const struct section *s)
     struct str bytes = answer_bytes(r, s);
     struct outcome whole;
     bool stream = is_stream(s);
+    r->array = case_flag(s, "array");
     if (stream)
         replay_stream(r, r->a, bytes, (struct pace){bytes.n, 0}, false, &whole);
     else

@@ -23,13 +23,14 @@ static void put_model(struct buf *out, const char *model)
 
 struct err *gemini_url(struct attempt *t)
 {
-    const char *action = t->provider->path[t->mode];
-    BUF_HERE(path, 16384);
-    buf_puts(&path, "/v1beta");
-    if (*action == ':')
-        put_model(&path, t->model);
+    const char *path = t->provider->path[t->mode], *action = strrchr(path, ':');
+    if (!action)
+        return attempt_url(t, path);
     if (t->mode == MODE_CHAT && t->stream)
         action = t->array ? ":streamGenerateContent" : ":streamGenerateContent?alt=sse";
-    buf_puts(&path, action);
-    return attempt_url(t, arena_str(t->arena, buf_view(&path)));
+    BUF_HERE(all, 16384);
+    buf_puts(&all, "/v1beta");
+    put_model(&all, t->model);
+    buf_puts(&all, action);
+    return attempt_url(t, arena_str(t->arena, buf_view(&all)));
 }

@@ -76,8 +76,9 @@ static const struct provider providers[] = {
         .logo = "gemini", .dialect = &gemini_dialect, .framing = &sse_framing,
         .json_framing = &array_framing, .authorize = auth_google, .fix_url = gemini_url,
         .path = {
-            [MODE_CHAT] = ":generateContent", [MODE_TOKENS] = ":countTokens",
-            [MODE_MODELS] = "/models?pageSize=1000",
+            [MODE_CHAT] = "/v1beta/models/{model}:generateContent",
+            [MODE_TOKENS] = "/v1beta/models/{model}:countTokens",
+            [MODE_MODELS] = "/v1beta/models?pageSize=1000",
         },
         .models = "gemini-3.1-pro-preview,gemini-3-flash-preview,gemini-2.5-pro,gemini-2.5-flash,"
                   "gemini-2.5-flash-lite",

@@ -157,7 +157,7 @@ void gemini_write_error(struct buf *out, const struct chat_error *e, const char 
     buf_str(&words, e->message.n ? e->message : STR("The request failed."));
     json_obj(&j, NULL);
     json_obj(&j, "error");
-    json_int(&j, "code", e->status);
+    json_int(&j, "code", e->status == 529 ? 503 : e->status); // Anthropic's alone
     json_strn(&j, "message", buf_view(&words));
     json_str(&j, "status", status_of(e->status));
     write_details(&j, e);

@@ -168,13 +168,15 @@ static struct str result_text(struct gemini_writing *w, const struct chat_part *
     BUF_HERE(text, (size_t)256 << 20);
     int pictures = 0;
     for (const struct chat_part *p = r->parts; p; p = p->next) {
+        if (is_picture(p) && w->model->rich_results)
+            continue;
         if (text.n)
             buf_puts(&text, "\n");
-        if (is_picture(p) && !w->model->rich_results)
+        if (is_picture(p))
             buf_printf(&text, "[image %d of %s follows]", ++pictures, r->id);
         else if (p->kind == PART_TEXT)
             buf_str(&text, p->text);
-        else if (p->raw && !is_picture(p))
+        else if (p->raw)
             buf_str(&text, json_text_of(w->a, p->raw));
     }
     return (struct str){arena_str(w->a, buf_view(&text)), text.n};

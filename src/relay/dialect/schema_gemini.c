@@ -83,6 +83,24 @@ static bool is_known_format(const struct walk *w, yyjson_val *format)
     return w->openapi && yyjson_equals_str(format, "date-time");
 }
 
+// OpenAPI's subset has enums of texts only.
+static bool is_text_enum(yyjson_val *list)
+{
+    size_t i, max;
+    yyjson_val *item;
+    yyjson_arr_foreach(list, i, max, item) if (!yyjson_is_str(item)) return false;
+    return yyjson_arr_size(list) > 0;
+}
+
+static bool is_note(const struct walk *w, const struct rule *rule, yyjson_val *value)
+{
+    if (!strcmp(rule->name, "enum"))
+        return w->openapi && !is_text_enum(value);
+    if (!strcmp(rule->name, "format"))
+        return !is_known_format(w, value);
+    return (w->openapi ? rule->openapi : rule->json) == NOTE;
+}
+
 static void write_description(struct walk *w, yyjson_val *schema)
 {
     struct str said = json_str_at(schema, "description");
@@ -93,8 +111,7 @@ static void write_description(struct walk *w, yyjson_val *schema)
     yyjson_obj_foreach(schema, i, max, key, value)
     {
         const struct rule *rule = rule_of(yyjson_get_str(key));
-        if (!rule || (w->openapi ? rule->openapi : rule->json) != NOTE ||
-            (!strcmp(rule->name, "format") && is_known_format(w, value)))
+        if (!rule || !is_note(w, rule, value))
             continue;
         struct str shown = json_text_of(w->a, value);
         buf_puts(&text, notes++ ? ", " : text.n ? " (" : "(");
@@ -186,12 +203,9 @@ static void write_type(struct walk *w, yyjson_val *schema)
 
 static void write_enum(struct walk *w, yyjson_val *schema)
 {
-    yyjson_val *list = yyjson_obj_get(schema, "enum"), *item;
-    size_t i, max, texts = 0;
-    yyjson_arr_foreach(list, i, max, item) texts += yyjson_is_str(item);
-    if (!texts || texts < yyjson_arr_size(list))
-        return; // only texts are allowed
-    json_raw(&w->j, "enum", json_text_of(w->a, list));
+    yyjson_val *list = yyjson_obj_get(schema, "enum");
+    if (is_text_enum(list))
+        json_raw(&w->j, "enum", json_text_of(w->a, list));
 }
 
 static void write_required(struct walk *w, yyjson_val *schema)
