@@ -33,6 +33,10 @@ static void put_code(struct custom *c, struct buf *out)
 {
     unsigned code = c->code;
     bool low = code >= 0xdc00 && code < 0xe000;
+    if (c->high && !low) { // a half without its other half
+        c->high = 0;
+        buf_puts(out, "\xef\xbf\xbd");
+    }
     if (code >= 0xd800 && code < 0xdc00) {
         c->high = code;
         return;
