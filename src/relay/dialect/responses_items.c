@@ -138,7 +138,6 @@ static const struct {
     {"reasoning", "{\"effort\":null,\"summary\":null}"},
     {"safety_identifier", "null"},
     {"temperature", "1"},
-    {"text", "{\"format\":{\"type\":\"text\"}}"},
     {"tool_choice", "\"auto\""},
     {"tools", "[]"},
     {"top_logprobs", "0"},
@@ -146,6 +145,22 @@ static const struct {
     {"truncation", "\"disabled\""},
     {"user", "null"},
 };
+
+// Always with a format.
+static void write_text_wish(struct json *j, yyjson_val *said)
+{
+    size_t i, max;
+    yyjson_val *name, *value;
+    json_obj(j, "text");
+    if (!yyjson_is_obj(yyjson_obj_get(said, "format")))
+        json_raw(j, "format", STR("{\"type\":\"text\"}"));
+    yyjson_obj_foreach(said, i, max, name, value)
+    {
+        if (!yyjson_is_null(value))
+            json_val(j, yyjson_get_str(name), value);
+    }
+    json_end(j);
+}
 
 static struct str tail_of(struct chat_writer *w)
 {
@@ -161,6 +176,7 @@ static struct str tail_of(struct chat_writer *w)
         else
             json_raw(&j, echoed[i].name, str_of(echoed[i].fallback));
     }
+    write_text_wish(&j, yyjson_obj_get(body, "text"));
     json_str(&j, "service_tier", "default");
     json_bool(&j, "store", false);
     json_end(&j);
