@@ -108,15 +108,14 @@ static struct err *read_body(struct relay *r)
     struct str type = http_header(&r->x->headers, "content-type");
     if (type.n && !str_starts(type, "application/json") && !str_starts(type, "text/"))
         return err_new(r->arena, &err_encoding_unsupported, "%.*s", STR_ARGS(type));
+    const struct dialect *speaks = r->route->speaks;
     TRY(json_text_read(r->document, r->x->body, &r->body));
     TRY(json_no_duplicates(r->document, r->body.root));
-    const struct dialect *speaks = r->route->speaks;
     TRY(speaks->read_head(r->arena, r->body.root, &r->head));
-    if (speaks->read_path)
-        TRY(speaks->read_path(r->arena, r->x->path, r->x->query, &r->head));
     if (r->head.model) // outlives the document
         r->head.model = arena_strdup(r->arena, r->head.model);
-    return NULL;
+    return speaks->read_path ? speaks->read_path(r->arena, r->x->path, r->x->query, &r->head)
+                             : NULL;
 }
 
 // --- what might it cost -------------------------------------------------------------

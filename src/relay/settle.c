@@ -19,8 +19,6 @@ static void count_on_worker(struct job *job)
     const char *model = r->head.model;
     if (!r->usage.prompt_known) {
         bool chat = relay_is_chat(r);
-        if (chat && !r->parsed && !r->body.root)
-            (void)json_read(r->arena, r->body.text, &r->body.root); // it was valid before
         if (chat && !relay_parse(r))
             r->usage.prompt = count_prompt(&r->request, model);
         else

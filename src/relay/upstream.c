@@ -132,6 +132,8 @@ struct err *relay_parse(struct relay *r)
 {
     if (r->parsed)
         return NULL;
+    if (!r->body.root) // given up after it was read
+        TRY(json_read(r->arena, r->body.text, &r->body.root));
     TRY(r->route->speaks->parse_request(r->arena, r->body.root, &r->request));
     r->request.head = r->head;
     r->parsed = true;
