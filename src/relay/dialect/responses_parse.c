@@ -171,8 +171,12 @@ static struct str text_of_items(struct arena *a, yyjson_val *items)
     struct chat_part *parts = NULL, **end = &parts;
     size_t i, max;
     yyjson_val *item;
-    yyjson_arr_foreach(items, i, max, item) part_add(a, &end, PART_TEXT)->text =
-        json_str_at(item, "text");
+    yyjson_arr_foreach(items, i, max, item)
+    {
+        struct str text = json_str_at(item, "text");
+        if (text.n)
+            part_add(a, &end, PART_TEXT)->text = text;
+    }
     return parts_text(a, parts, "\n\n");
 }
 

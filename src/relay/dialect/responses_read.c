@@ -251,14 +251,14 @@ static int64_t count_at(yyjson_val *object, const char *key)
     return n > 0 ? n : 0;
 }
 
-static struct err *read_usage(struct chat_reader *r, yyjson_val *usage)
+static void take_usage(struct chat_reader *r, yyjson_val *usage)
 {
     yyjson_val *in = yyjson_obj_get(usage, "input_tokens_details");
     yyjson_val *out = yyjson_obj_get(usage, "output_tokens_details");
     int64_t prompt = count_at(usage, "input_tokens");
     int64_t read = count_at(in, "cached_tokens"), written = count_at(in, "cache_write_tokens");
     if (!yyjson_is_obj(usage) || prompt + count_at(usage, "output_tokens") == 0)
-        return NULL;
+        return;
     read = read < prompt ? read : prompt;
     written = written < prompt - read ? written : prompt - read;
     r->usage = (struct chat_usage){
@@ -270,8 +270,9 @@ static struct err *read_usage(struct chat_reader *r, yyjson_val *usage)
         .audio_in = count_at(in, "audio_tokens"),
         .audio_out = count_at(out, "audio_tokens"),
         .image_in = count_at(in, "image_tokens"),
+        .known = true,
+        .prompt_known = true,
     };
-    return chat_usage(r);
 }
 
 static enum chat_stop stop_of(struct chat_reader *r, yyjson_val *response)
@@ -294,7 +295,9 @@ static struct err *read_failure(struct chat_reader *r, yyjson_val *body)
 
 static struct err *read_final(struct chat_reader *r, yyjson_val *response)
 {
-    TRY(read_usage(r, yyjson_obj_get(response, "usage")));
+    take_usage(r, yyjson_obj_get(response, "usage"));
+    if (r->usage.known)
+        TRY(chat_usage(r));
     for (struct item *it = reading_of(r)->first; it; it = it->next)
         it->done = true;
     TRY(advance(r));
@@ -388,7 +391,7 @@ static struct err *on_final(struct chat_reader *r, yyjson_val *body)
 static struct err *on_failed(struct chat_reader *r, yyjson_val *body)
 {
     yyjson_val *response = yyjson_obj_get(body, "response");
-    TRY(read_usage(r, yyjson_obj_get(response, "usage")));
+    take_usage(r, yyjson_obj_get(response, "usage"));
     return read_failure(r, response);
 }
 
@@ -436,9 +439,10 @@ struct err *responses_read_frame(struct chat_reader *r, const struct frame *f)
 struct err *responses_read_whole(struct chat_reader *r, yyjson_val *body)
 {
     yyjson_val *output = yyjson_obj_get(body, "output");
-    TRY(read_usage(r, yyjson_obj_get(body, "usage")));
-    if (openai_error_in(body) || !yyjson_is_arr(output))
+    if (openai_error_in(body) || !yyjson_is_arr(output)) {
+        take_usage(r, yyjson_obj_get(body, "usage"));
         return read_failure(r, body);
+    }
     TRY(start(r, body));
     TRY(read_items(r, output));
     return read_final(r, body);
