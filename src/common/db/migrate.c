@@ -120,7 +120,7 @@ static struct err *begin_fresh(struct db *db, struct arena *a, const struct tabl
     TRY(mark(db, a, 0, birth_mark));
     for (const struct migration *m = migrations; m && m->number; m++)
         TRY(mark(db, a, m->number, m->name));
-    return NULL;
+    return keep(db, a);
 }
 
 static struct err *read_done(struct db *db, struct arena *a, struct rows *rows)
@@ -171,7 +171,6 @@ static struct err *look_back(struct db *db, struct arena *a, const struct table 
     TRY(read_done(db, a, rows));
     if (!find_done(rows, 0)) {
         TRY(begin_fresh(db, a, tables, migrations));
-        TRY(keep(db, a));
         TRY(read_done(db, a, rows));
     }
     return check_done(a, rows, migrations);
