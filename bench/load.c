@@ -343,18 +343,25 @@ static void run(void)
         snprintf(load.failure, sizeof(load.failure), "%d replies never ended", load.busy);
 }
 
-// Opens streams and leaves them open until it is told to end.
+static void say_open(void)
+{
+    printf("{\"open\":%d,\"failed\":%lld,\"failure\":\"%s\"}\n", load.held, load.failed,
+           load.failure);
+    fflush(stdout);
+}
+
+// Opens streams and leaves them open until it is told to end; with too many failures it goes on
+// with those that it has.
 static void run_hold(void)
 {
     load.start = clock_ns();
     bool said = false;
-    while (!ended && !load.over) {
-        int64_t now = clock_ns(), until = open_some(now), soon = now + 100000000;
-        if (!said && load.held + load.failed >= plan.connections) {
+    while (!ended) {
+        int64_t now = clock_ns(), soon = now + 100000000;
+        int64_t until = load.over ? soon : open_some(now);
+        if (!said && (load.over || load.held + load.failed >= plan.connections)) {
             said = true;
-            printf("{\"open\":%d,\"failed\":%lld,\"failure\":\"%s\"}\n", load.held, load.failed,
-                   load.failure);
-            fflush(stdout);
+            say_open();
         }
         wait_until(until < soon ? until : soon);
     }

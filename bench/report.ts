@@ -1,7 +1,7 @@
 // Turns what was measured into a table and into results.json.
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { type Row, TARGETS } from "./rows.ts";
 
 export interface Sample {
@@ -131,6 +131,8 @@ function marksOf(row: Row, instrument: Instrument, used: Pair[], rps: number): s
       `instruments reach only ${(instrument.rps / rps).toFixed(1)}x: req/s is a lower bound`,
     );
   if (row.paced && instrument.lag > 20_000) marks.push("instruments late at twice the streams");
+  if (row.paced && used.some((pair) => pair.own.lag.p99 > 20_000))
+    marks.push("events came a gap late and in batches: CPU per event looks smaller than it is");
   if (used.some((pair) => !pair.own.settled)) marks.push("did not come to rest: CPU is missing");
   const bytes = used[0]?.reference?.bytes;
   if (bytes && used.some((pair) => Math.round(pair.own.bytes) !== Math.round(bytes)))
@@ -258,7 +260,8 @@ export async function report(measured: Measured): Promise<void> {
     `books: ${measured.relayed} replies received in full, ${measured.counted} relays booked` +
       `${measured.relayed === measured.counted ? "" : " (THEY DIFFER)"}; ${measured.seconds} s`,
   );
-  writeFileSync(join(import.meta.dir, "results.json"), json(measured, results));
+  const folder = measured.settings["quick"] ? resolve("build/bench") : import.meta.dir;
+  writeFileSync(join(folder, "results.json"), json(measured, results));
 }
 
 const instrumentText = (measured: Measured) =>

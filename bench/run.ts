@@ -255,6 +255,7 @@ const memories: Memory[] = [];
 if (process.env["MEMORY"] !== "0") {
   for (const subject of subjects) memories.push(await memory(subject, idle.get(subject.name)!));
 }
+await settled([mock.pid], 10_000); // it, too, had streams to close
 const instruments = new Map<string, Instrument>();
 for (const row of rows) instruments.set(row.name, await checkInstruments(row));
 

@@ -41,14 +41,7 @@ const PURE: Record<string, string[]> = {
 };
 
 /** Folders whose files are reached through a table or a shared header. */
-const SHARED = [
-  "common/db",
-  "common/http",
-  "relay",
-  "oauth",
-  "middleware",
-  "controller",
-];
+const SHARED = ["common/db", "common/http", "relay", "oauth", "middleware", "controller"];
 
 const layerOf = (path: string) => (path.includes("/") ? path.split("/")[0]! : "main");
 const within = (path: string, folder: string) => path.startsWith(`${folder}/`);

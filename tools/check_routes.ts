@@ -44,11 +44,7 @@ for (const { name, args, line } of rows) {
   if (before !== undefined) problem(ROUTES, line, `${method} ${path} is already in line ${before}`);
   seen.set(key, line);
   if (args.length < 4 || !third || !fourth)
-    problem(
-      ROUTES,
-      line,
-      `${name}(method, path, ${FORMS[name]}) is incomplete`,
-    );
+    problem(ROUTES, line, `${name}(method, path, ${FORMS[name]}) is incomplete`);
   else if (name !== "RELAY") {
     if (name === "ROUTE" && !/^\w[\w |()]*$/.test(third))
       problem(ROUTES, line, `"${third}" does not say who may call`);

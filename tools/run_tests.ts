@@ -1,5 +1,5 @@
 // Runs every part of the tests and ends with one line, "N passed, N failed", that totals them all:
-//   bun tools/run_tests.ts [checks] [unit] [wire] [tsan] [databases] [api]
+//   bun tools/run_tests.ts [checks] [unit] [wire] [tsan] [databases] [api] [web]
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
@@ -148,6 +148,19 @@ async function api(): Promise<Job[]> {
   return [{ name: "bun test on SQLite", ...suites("./tests/api", "./tests/support") }, ...others];
 }
 
+/** The console's helpers and forms, then the console in a browser. */
+function web(): Job[] {
+  if (!existsSync("web/package.json")) return [];
+  return [
+    { name: "vitest", command: [bun, "tools/vitest.ts"], count: countWire },
+    {
+      name: "browser",
+      command: [bun, "test", "--timeout", "60000", "./tests/web"],
+      count: countBun,
+    },
+  ];
+}
+
 const parts: Record<string, Part> = {
   checks: { title: "checks", jobs: checks },
   unit: {
@@ -158,6 +171,7 @@ const parts: Record<string, Part> = {
   tsan: { title: "unit tests (TSan)", jobs: () => units("tsan", (name) => UNDER_TSAN.test(name)) },
   databases: { title: "unit tests on PostgreSQL and MariaDB (ASan, UBSan)", jobs: databases },
   api: { title: "API tests (the ASan binary)", jobs: api, live: true },
+  web: { title: "the console (the ASan binary)", jobs: web, live: true },
 };
 
 async function collect(stream: ReadableStream<Uint8Array>, live: boolean): Promise<string> {

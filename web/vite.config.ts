@@ -1,12 +1,27 @@
 // Builds the console into dist; in development, hands everything that is not the console to a running program.
 import react from "@vitejs/plugin-react";
+import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 const backend = process.env["BACKEND"] ?? "http://127.0.0.1:3000";
 const proxied = ["/api", "/v1", "/v1beta", "/healthz", "/readyz", "/metrics"];
 
+/**
+ * Semi's styles come in pieces, some of them late. In a layer they give way to ours wherever they come; only our
+ * resets give way to them.
+ */
+const layered: Plugin = {
+  name: "semi-in-a-layer",
+  enforce: "pre",
+  transform(code, id) {
+    if (!/@douyinfe[\\/].*\.css$/.test(id)) return undefined;
+    const plain = code.replace(/@charset [^;]+;/g, "");
+    return { code: `@layer reset, semi;\n@layer semi {\n${plain}\n}`, map: null };
+  },
+};
+
 export default defineConfig({
-  plugins: [react()],
+  plugins: [layered, react()],
   build: {
     target: "es2021",
     assetsInlineLimit: 0,

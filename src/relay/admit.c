@@ -97,9 +97,12 @@ static struct err *read_body(struct relay *r)
     struct str type = http_header(&r->x->headers, "content-type");
     if (type.n && !str_starts(type, "application/json") && !str_starts(type, "text/"))
         return err_new(r->arena, &err_encoding_unsupported, "%.*s", STR_ARGS(type));
-    TRY(json_text_read(r->arena, r->x->body, &r->body));
-    TRY(json_no_duplicates(r->arena, r->body.root));
-    return r->route->speaks->read_head(r->arena, r->body.root, &r->head);
+    TRY(json_text_read(r->document, r->x->body, &r->body));
+    TRY(json_no_duplicates(r->document, r->body.root));
+    TRY(r->route->speaks->read_head(r->arena, r->body.root, &r->head));
+    if (r->head.model) // outlives the document
+        r->head.model = arena_strdup(r->arena, r->head.model);
+    return NULL;
 }
 
 // --- what might it cost -------------------------------------------------------------

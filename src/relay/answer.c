@@ -5,6 +5,7 @@
 
 #include "common/arena.h"
 #include "common/clock.h"
+#include "common/find.h"
 #include "relay/state.h"
 #include "service/metrics.h"
 
@@ -16,6 +17,8 @@ enum {
     TOKENS_AHEAD = 1024, // covered by each extension of the reservation
     FRAME_USUAL = 200,   // bytes of a frame that carries about one token
 };
+
+#define NO_SIGN SIZE_MAX
 
 // --- what the events say --------------------------------------------------------------
 
@@ -69,6 +72,8 @@ void relay_answer_begin(struct relay *r)
     r->in.limit = r->streaming ? STREAM_MOST : WHOLE_MOST;
     r->text.limit = TEXT_MOST;
     r->cutter = (struct cutter){0};
+    r->searched = 0;
+    r->sign_at = NO_SIGN;
     r->reader = (struct chat_reader){
         .dialect = p->dialect,
         .arena = r->arena,
@@ -148,6 +153,11 @@ static void write_out(struct relay *r, struct str bytes)
         give_head(r, r->streaming || (r->translated && r->head.stream) ? -1 : (int64_t)bytes.n);
     r->answered = true;
     exchange_write(r->x, &bytes, 1);
+    if (!r->parsed && r->body.root) { // no other attempt will come: a long stream need not hold it
+        arena_free(r->document);
+        r->document = NULL;
+        r->body.root = NULL;
+    }
 }
 
 // Forwarded bytes are kept for counting, but not for ever.
@@ -212,17 +222,39 @@ static void forget_passed(struct relay *r)
     buf_drop(&r->in, r->written);
     r->cutter.at -= r->written;
     r->cutter.scanned -= r->written;
+    r->searched = r->searched > r->written ? r->searched - r->written : 0;
+    if (r->sign_at != NO_SIGN)
+        r->sign_at -= r->written;
     r->written = 0;
 }
 
 // --- feeding ------------------------------------------------------------------------------
 
-static bool has_sign(const struct dialect *d, const struct frame *f)
+enum { SIGN_MOST = 32 }; // longer than any sign
+// Where the first sign stands that has not been dealt with; every byte is searched once.
+static void look_for_sign(struct relay *r)
 {
-    for (const char *const *sign = d->signs; *sign; sign++)
-        if (memmem(f->raw.p, f->raw.n, *sign, strlen(*sign)))
-            return true;
-    return false;
+    if (r->sign_at != NO_SIGN)
+        return;
+    struct str fresh = str_skip(buf_view(&r->in), r->searched), within = fresh;
+    size_t nearest = fresh.n;
+    for (const char *const *sign = r->reader.dialect->signs; *sign; sign++) {
+        size_t at = find_text(within, str_of(*sign));
+        if (at == within.n || at >= nearest)
+            continue;
+        nearest = at;
+        within.n = nearest + SIGN_MOST < fresh.n ? nearest + SIGN_MOST : fresh.n;
+    }
+    if (nearest < fresh.n)
+        r->sign_at = r->searched + nearest;
+    else if (r->in.n > r->searched + SIGN_MOST)
+        r->searched = r->in.n - SIGN_MOST;
+}
+
+static void forget_sign(struct relay *r)
+{
+    r->sign_at = NO_SIGN;
+    r->searched = r->cutter.at;
 }
 
 // OpenAI's last chunk when usage is asked for: no choices, only the sum.
@@ -251,12 +283,21 @@ static struct err *take_frame(struct relay *r, const struct frame *f)
 {
     if (!f->payload.p)
         return NULL; // a comment: forwarded, or dropped in translation
+    bool read = r->translated || r->sign_at < r->cutter.at; // the frame ends there
+    if (read)
+        TRY(chat_read_frame(&r->reader, f));
+    if (r->reader.failed) { // what came before may be passed on, this may not
+        r->cutter.at = (size_t)(f->raw.p - r->in.p);
+        return NULL;
+    }
     r->spoken = true;
     r->frames++;
-    if (r->translated || has_sign(r->reader.dialect, f))
-        TRY(chat_read_frame(&r->reader, f));
-    if (!r->translated && r->hide_usage && is_usage_only(r, f))
+    if (r->translated || !read)
+        return NULL;
+    if (r->hide_usage && is_usage_only(r, f))
         hide(r, f);
+    forget_sign(r);
+    look_for_sign(r);
     return NULL;
 }
 
@@ -264,6 +305,8 @@ static struct err *feed_frames(struct relay *r, bool last)
 {
     struct frame f;
     arena_reset(r->joined);
+    if (!r->translated)
+        look_for_sign(r);
     while (!r->reader.ended && !r->reader.failed &&
            r->attempt.provider->framing->next(&r->cutter, buf_view(&r->in), last, r->joined, &f))
         TRY(take_frame(r, &f));
@@ -357,10 +400,14 @@ static struct err *keep_covered(struct relay *r)
     return NULL;
 }
 
-struct err *relay_answer_feed(struct relay *r, struct str bytes, bool last)
+void relay_answer_take(struct relay *r, struct str bytes)
 {
     buf_str(&r->in, bytes);
     r->received += (int64_t)bytes.n;
+}
+
+struct err *relay_answer_feed(struct relay *r, bool last)
+{
     if (r->in.overflow)
         return err_new(r->arena, &err_upstream_too_large, "an answer of more than %zu bytes",
                        r->in.limit);

@@ -31,7 +31,10 @@ enum { LOOPS_MOST = 256, REFUSAL_MOST = 64 << 10, LINGER_MS = 2000, STATUS_CLASS
 static struct {
     struct db_pool *pool;
     const struct boot *boot;
-    struct client *clients[LOOPS_MOST]; // by loop
+    struct {
+        struct client *client;
+        struct arena *scratch, *joined; // for whichever relay reads right now
+    } loops[LOOPS_MOST];
     _Atomic int running;
     struct metric_cell *streams, *retries;
 } shared;
@@ -41,6 +44,12 @@ static struct {
 static void on_gone(struct exchange *x);
 static void on_drain(struct exchange *x);
 
+static void free_document(void *relay)
+{
+    struct relay *r = relay;
+    arena_free(r->document);
+}
+
 void relay_begin(struct exchange *x, const struct relay_route *route)
 {
     struct relay *r = NEW(x->arena, struct relay);
@@ -48,8 +57,10 @@ void relay_begin(struct exchange *x, const struct relay_route *route)
     r->loop = x->loop;
     r->job.loop = x->loop;
     r->arena = x->arena;
-    r->scratch = arena_new();
-    r->joined = arena_new();
+    r->scratch = shared.loops[x->loop->index].scratch;
+    r->joined = shared.loops[x->loop->index].joined;
+    r->document = arena_new();
+    arena_defer(r->arena, free_document, r);
     r->route = route;
     r->snapshot = snapshot_hold();
     r->ip = client_ip(x->arena, x->peer, &x->headers);
@@ -87,6 +98,7 @@ static enum relay_step choose(struct relay *r)
 
 static void on_head(struct call *c);
 static void on_body(struct call *c, struct str bytes);
+static void on_rest(struct call *c);
 static void on_done(struct call *c, struct err *e);
 static bool may_try_again(const struct relay *r);
 
@@ -102,9 +114,10 @@ static enum relay_step send_up(struct relay *r)
     }
     struct call *c = r->call;
     const struct boot *boot = shared.boot;
-    c->client = shared.clients[r->loop->index];
+    c->client = shared.loops[r->loop->index].client;
     c->on_head = on_head;
     c->on_body = on_body;
+    c->on_rest = on_rest;
     c->on_done = on_done;
     c->limits = call_default_limits;
     c->limits.connect_ms = boot->connect_timeout * 1000;
@@ -176,19 +189,46 @@ static void answer_complete(struct relay *r)
     relay_go(r, RELAY_SETTLE);
 }
 
+static bool is_over(const struct relay *r)
+{
+    return r->step == RELAY_SETTLE || r->settled; // its last word has been said
+}
+
 static void on_body(struct call *c, struct str bytes)
 {
     struct relay *r = c->owner;
-    if (r->step == RELAY_SETTLE || r->settled)
-        return; // its last word has been said
-    if (r->refused) {
-        if (r->in.n + bytes.n < r->in.limit)
-            buf_str(&r->in, bytes);
+    if (is_over(r))
         return;
-    }
-    struct err *e = relay_answer_feed(r, bytes, false);
+    if (!r->refused || r->in.n + bytes.n < r->in.limit)
+        relay_answer_take(r, bytes);
+}
+
+static enum relay_ending ending_of(const struct err *e)
+{
+    if (e->kind == &err_upstream_timeout)
+        return ENDED_TIMEOUT;
+    bool broke = e->kind == &err_upstream_truncated || e->kind == &err_upstream_unreachable;
+    return broke ? ENDED_CUT : ENDED_ERROR;
+}
+
+// Frames that came before a failure go to the client whether or not the network brought them in
+// one piece with it: what happens must not depend on that.
+static void pass_on(struct relay *r)
+{
+    if (r->streaming && r->spoken && !r->gone)
+        relay_answer_flush(r);
+}
+
+// All that one read brought is there: it is read, and passed on, at once.
+static void on_rest(struct call *c)
+{
+    struct relay *r = c->owner;
+    if (is_over(r) || r->refused)
+        return;
+    struct err *e = relay_answer_feed(r, false);
     if (e) {
-        r->ending = r->answered ? ENDED_ERROR : r->ending;
+        pass_on(r);
+        r->ending = ending_of(e);
         relay_fail(r, e);
     } else if (r->streaming && r->reader.ended) {
         answer_complete(r);
@@ -211,14 +251,15 @@ static void on_done(struct call *c, struct err *e)
     } else if (r->step == RELAY_SETTLE) {
         return; // a worker brings it back
     } else if (e) {
-        r->ending = e->kind == &err_upstream_timeout ? ENDED_TIMEOUT : ENDED_CUT;
+        r->ending = ending_of(e);
         relay_fail(r, e);
     } else if (r->refused) {
         relay_fail(r, relay_upstream_error(r));
     } else {
-        e = relay_answer_feed(r, (struct str){0}, true);
+        e = relay_answer_feed(r, true);
         if (e) {
-            r->ending = r->streaming ? ENDED_CUT : ENDED_ERROR;
+            pass_on(r);
+            r->ending = ending_of(e);
             relay_fail(r, e);
         } else {
             answer_complete(r);
@@ -387,8 +428,6 @@ static void release(struct relay *r)
 {
     deadline_clear(r->loop, &r->linger);
     relay_answer_release(r);
-    arena_free(r->scratch);
-    arena_free(r->joined);
     directory_release(r->caller);
     snapshot_release(r->snapshot);
     metric_add(shared.streams, -1);
@@ -460,12 +499,16 @@ struct err *relay_setup(struct arena *a, const struct boot *boot, struct db_pool
 
 void relay_attach(struct loop *loop)
 {
-    shared.clients[loop->index] = client_new(loop);
+    shared.loops[loop->index].client = client_new(loop);
+    shared.loops[loop->index].scratch = arena_new();
+    shared.loops[loop->index].joined = arena_new();
 }
 
 void relay_detach(struct loop *loop, void (*on_closed)(void *), void *arg)
 {
-    client_close(shared.clients[loop->index], on_closed, arg);
+    arena_free(shared.loops[loop->index].scratch);
+    arena_free(shared.loops[loop->index].joined);
+    client_close(shared.loops[loop->index].client, on_closed, arg);
 }
 
 int relay_running(void)

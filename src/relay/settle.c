@@ -19,6 +19,8 @@ static void count_on_worker(struct job *job)
     const char *model = r->head.model;
     if (!r->usage.prompt_known) {
         bool chat = r->route->mode == MODE_CHAT;
+        if (chat && !r->parsed && !r->body.root)
+            (void)json_read(r->arena, r->body.text, &r->body.root); // it was valid before
         if (chat && !r->parsed)
             r->parsed = !r->route->speaks->parse_request(r->arena, r->body.root, &r->request);
         if (chat && r->parsed)

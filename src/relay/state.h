@@ -36,9 +36,10 @@ struct relay {
     struct job job; // first, so a job is its relay
     struct exchange *x;
     struct loop *loop;
-    struct arena *arena;   // the exchange's
-    struct arena *scratch; // emptied before every payload
-    struct arena *joined;  // emptied before every piece of the answer
+    struct arena *arena;    // the exchange's
+    struct arena *document; // the request as JSON, until nobody needs it any more
+    struct arena *scratch;  // the loop's, emptied before every payload
+    struct arena *joined;   // the loop's, emptied before every piece of the answer
     const struct relay_route *route;
     const struct snapshot *snapshot;
     enum relay_step step;
@@ -79,6 +80,8 @@ struct relay {
     bool hide_usage; // the client did not ask for the usage frame that we asked for
     struct buf in;   // of the upstream, as received
     struct cutter cutter;
+    size_t searched,
+        sign_at;     // of `in`: how far signs were looked for; the first one, SIZE_MAX none
     struct buf out;  // translated, not yet written
     struct buf text; // what the model said, for counting when it must be
     struct buf dropped;
@@ -127,9 +130,10 @@ void relay_attempt_failed(struct relay *r, const struct err *e); // health, excl
 struct err *relay_upstream_error(struct relay *r); // what a status that is no success means
 
 // answer.c: from upstream bytes to client bytes
-void relay_answer_begin(struct relay *r); // a good status has come
-struct err *relay_answer_feed(struct relay *r, struct str bytes, bool last);
-void relay_answer_flush(struct relay *r);  // what may be written is
+void relay_answer_begin(struct relay *r);                  // a good status has come
+void relay_answer_take(struct relay *r, struct str bytes); // some of it
+struct err *relay_answer_feed(struct relay *r, bool last); // reads what was taken
+void relay_answer_flush(struct relay *r);                  // what may be written is
 void relay_answer_finish(struct relay *r); // the same, and a head even without a body
 void relay_answer_gather(struct relay *r); // into r->text what was only forwarded
 void relay_answer_release(struct relay *r);

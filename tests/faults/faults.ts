@@ -19,11 +19,9 @@ async function upstreamFaults(lines: Line[]): Promise<void> {
     },
   });
   const staged = await prepare(stage, made);
-  for (const one of staged) lines.push(await play(stage, one));
-  await storm(stage, staged); // fills every cache and pool: what comes now is idle
-  await stage.settled();
   const { rss, openFiles } = stage;
-  const sent = await storm(stage, staged);
+  for (const one of staged) lines.push(await play(stage, one));
+  const sent = (await storm(stage, staged)) + (await storm(stage, staged));
   await books(stage.gw.server, stage.served);
   for (const one of staged) await one.upstream?.close();
   lines.push(await leak(stage, rss, openFiles, sent));

@@ -1,5 +1,5 @@
-// What the machine does wrong: a full disk, a locked database, no file descriptors, a wall clock that
-// jumps. Each has a gateway of its own.
+// What the machine does wrong: a full disk, a locked database, no file descriptors, a wall clock
+// that jumps. Each has a gateway of its own.
 import { Database } from "bun:sqlite";
 import { existsSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -91,7 +91,7 @@ async function recovers(stage: Stage, line: Line, key?: string): Promise<void> {
 
 const DISK_MIB = 200;
 
-async function fullDisk(lines: Line[]): Promise<void> {
+async function fullDisk(lines: Line[], killed: boolean): Promise<void> {
   const disk = mkdtempSync(join(tmpdir(), "tf-disk-"));
   const size = `size=${DISK_MIB}m`;
   if (!Bun.spawnSync(["mount", "-t", "tmpfs", "-o", size, "tmpfs", disk]).success) {
@@ -101,14 +101,15 @@ async function fullDisk(lines: Line[]): Promise<void> {
   }
   try {
     const options = { env: { ...env, DATA_DIR: disk } };
-    await withStage(lines, "disk full", options, (stage, line) => fill(stage, line, disk));
+    const fault = killed ? "disk full, then killed" : "disk full";
+    await withStage(lines, fault, options, (stage, line) => fill(stage, line, disk, killed));
   } finally {
     Bun.spawnSync(["umount", "--lazy", disk]);
     rmSync(disk, { recursive: true, force: true });
   }
 }
 
-async function fill(stage: Stage, line: Line, disk: string): Promise<void> {
+async function fill(stage: Stage, line: Line, disk: string, killed: boolean): Promise<void> {
   stage.gw.server.expectLog(/journal|bookkeeper|SQLite|disk|database/i);
   const end = await hold(stage);
   const filler = join(disk, "filler");
@@ -127,9 +128,16 @@ async function fill(stage: Stage, line: Line, disk: string): Promise<void> {
   mustBe(line, "new work", refused, [503]);
   if (refused.some((got) => got.full)) line.wrong.push("new work was served on a full disk");
   line.got = `under way: ${summary(finished)}; new: ${summary(refused)}`;
+  if (killed) await stage.gw.server.kill9();
+  const starts = killed && (await stage.gw.server.restart().then(...bothWays));
   rmSync(filler);
+  if (killed && !starts) await stage.gw.server.restart();
   await recovers(stage, line);
+  if (killed)
+    line.recovered += starts ? "; starts on the full disk" : "; starts when there is room";
 }
+
+const bothWays: [() => boolean, () => boolean] = [() => true, () => false];
 
 // --- the database -------------------------------------------------------------------
 
@@ -238,7 +246,7 @@ async function jump(stage: Stage, line: Line, step: (seconds: number) => void): 
   await recovers(stage, line);
 }
 
-/** The rows tell whether the clock has been moved at all: a fault that does nothing proves nothing. */
+/** The rows tell whether the clock was moved at all: a fault that does nothing proves nothing. */
 async function checkShift(stage: Stage, line: Line, before: Got[], after: Got[]): Promise<void> {
   await stage.settled();
   const [one] = before;
@@ -250,7 +258,8 @@ async function checkShift(stage: Stage, line: Line, before: Got[], after: Got[])
 }
 
 export async function machineFaults(lines: Line[]): Promise<void> {
-  await fullDisk(lines);
+  await fullDisk(lines, false);
+  await fullDisk(lines, true);
   await withStage(lines, "database locked", { env }, lockedDatabase);
   await withStage(lines, "no file descriptors", { env }, noDescriptors);
   await steppedClock(lines);

@@ -1,5 +1,5 @@
-// Packs a folder of web files into the table that src/router/web.c reads, each as it is, gzip and br:
-//   bun tools/gen/assets.ts OUT [FOLDER]      without a folder, or with an absent one: an empty table
+// Packs a folder of web files into the table that src/router/web.c reads, each as it is, gzip, br:
+//   bun tools/gen/assets.ts OUT [FOLDER]      without a folder, or an absent one: an empty table
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { extname, join } from "node:path";

@@ -38,8 +38,7 @@ function typeOf(schema: Schema): string {
 function members(schema: Schema): string[] {
   const required = schema.required;
   return Object.entries(schema.properties ?? {}).map(
-    ([name, type]) =>
-      `${name}${required && !required.includes(name) ? "?" : ""}: ${typeOf(type)}`,
+    ([name, type]) => `${name}${required && !required.includes(name) ? "?" : ""}: ${typeOf(type)}`,
   );
 }
 

@@ -6,6 +6,7 @@ import { ErrorBoundary } from "./components/ErrorBoundary.tsx";
 import { SemiLocale } from "./components/SemiLocale.tsx";
 import { SessionProvider } from "./context/session.tsx";
 import { ThemeProvider } from "./context/theme.tsx";
+import { keepSemiNamed } from "./helpers/semiNames.ts";
 import { startI18n } from "./i18n/index.ts";
 import { Pages } from "./routes/Pages.tsx";
 import { queries } from "./services/queries.ts";
@@ -22,6 +23,7 @@ addEventListener("vite:preloadError", (event) => {
   location.reload();
 });
 
+keepSemiNamed();
 await startI18n();
 createRoot(document.getElementById("root")!).render(
   <ErrorBoundary>

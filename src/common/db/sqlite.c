@@ -110,7 +110,7 @@ static struct err *set_up(sqlite3 *db, struct arena *a)
     TRY(require_wal(db, a));
     return insist(db, a,
                   "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;"
-                  "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;"
+                  "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -2000;"
                   "PRAGMA journal_size_limit = 67108864; PRAGMA trusted_schema = OFF",
                   BUSY_TIMEOUT_MS);
 }

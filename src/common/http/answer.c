@@ -327,8 +327,13 @@ static void part(struct parts *p, struct str s)
 
 static void part_chunk_size(struct parts *p, size_t n)
 {
-    int used = snprintf(p->size, sizeof(p->size), "%zx\r\n", n);
-    part(p, (struct str){p->size, (size_t)used});
+    char *end = p->size + sizeof(p->size), *at = end;
+    *--at = '\n';
+    *--at = '\r';
+    do
+        *--at = "0123456789abcdef"[n & 15];
+    while (n >>= 4);
+    part(p, (struct str){at, (size_t)(end - at)});
 }
 
 static void part_head(struct parts *p, struct conn *c)

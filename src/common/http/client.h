@@ -46,6 +46,9 @@ struct call {
     void (*on_head)(struct call *c);
     // Some of the body, decoded (chunked; gzip, deflate, br, zstd). Valid during the callback.
     void (*on_body)(struct call *c, struct str bytes);
+    // What has arrived so far has all been given to on_body: the time to pass it on. Never between
+    // the pieces of one read. May be NULL.
+    void (*on_rest)(struct call *c);
     // Exactly once, unless cancelled. NULL: the answer is complete. err_upstream_unreachable,
     // _timeout, _truncated (the answer broke off), _failed (not HTTP), address_forbidden,
     // channel_misconfigured (header, URL or proxy that cannot be used).

@@ -390,6 +390,13 @@ static void parse(struct client_conn *conn, struct str bytes)
     }
 }
 
+// Touches c only when it is still this connection's.
+static void tell_rest(struct client_conn *conn, struct call *c)
+{
+    if (!is_gone(conn) && conn->call == c && conn->head_done && !c->paused && c->on_rest)
+        c->on_rest(c);
+}
+
 void reply_feed(struct client_conn *conn, struct str bytes)
 {
     struct call *c = conn->call;
@@ -400,6 +407,7 @@ void reply_feed(struct client_conn *conn, struct str bytes)
     link_expect(conn, c->limits.idle_ms);
     bool in_head = !conn->head_done;
     parse(conn, bytes);
+    tell_rest(conn, c);
     if (conn->call != c || !in_head || conn->head_done)
         return;
     // llhttp does not show white space around values, so heads that take long are counted raw
@@ -467,6 +475,9 @@ void reply_resume(struct client_conn *conn)
 {
     struct call *c = conn->call;
     link_expect(conn, c->got_bytes ? c->limits.idle_ms : c->limits.first_byte_ms);
-    if (hand_over_decoded(conn) && parse_kept(conn))
+    if (!hand_over_decoded(conn) || !parse_kept(conn))
+        return;
+    tell_rest(conn, c);
+    if (!is_gone(conn) && conn->call == c && !c->paused)
         link_read_again(conn);
 }

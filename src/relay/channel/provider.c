@@ -123,6 +123,8 @@ struct err *attempt_url(struct attempt *t, const char *path)
 static const char *filled(struct attempt *t, const char *path)
 {
     BUF_HERE(out, 16384);
+    if (!strchr(path, '{'))
+        return path;
     while (*path) {
         if (!strncmp(path, "{model}", 7)) {
             attempt_escape(&out, t->model);

@@ -4,28 +4,8 @@
 #include <string.h>
 
 #include "common/arena.h"
+#include "common/find.h"
 #include "relay/chat.h"
-
-static const uint64_t ONES = 0x0101010101010101u, HIGHS = 0x8080808080808080u;
-
-static uint64_t zero_bytes(uint64_t v)
-{
-    return (v - ONES) & ~v & HIGHS;
-}
-
-// How many bytes stand before the first CR or LF; n if there is none. Eight at a time.
-static size_t line_length(const char *p, size_t n)
-{
-    size_t i = 0;
-    for (uint64_t v; i + sizeof(v) <= n; i += sizeof(v)) {
-        memcpy(&v, p + i, sizeof(v));
-        if (zero_bytes(v ^ ONES * '\n') | zero_bytes(v ^ ONES * '\r'))
-            break;
-    }
-    while (i < n && p[i] != '\n' && p[i] != '\r')
-        i++;
-    return i;
-}
 
 // "name: value" or "name"; false for anything else.
 static bool field_value(struct str line, const char *name, struct str *value)
@@ -68,7 +48,7 @@ static struct str join_pieces(struct arena *a, struct str raw)
     size_t n = 0;
     bool first = true;
     for (struct str rest = raw, value; rest.n;) {
-        struct str line = {rest.p, line_length(rest.p, rest.n)};
+        struct str line = {rest.p, find_line_end(rest)};
         if (field_value(without_bom(line), "data", &value)) {
             if (!first)
                 text[n++] = '\n';
@@ -117,7 +97,7 @@ static bool sse_next(struct cutter *c, struct str all, bool last, struct arena *
                      struct frame *out)
 {
     while (c->scanned < all.n) {
-        size_t eol = c->scanned + line_length(all.p + c->scanned, all.n - c->scanned);
+        size_t eol = c->scanned + find_line_end(str_skip(all, c->scanned));
         size_t begin = c->at + c->seen.line;
         c->scanned = eol;
         if (eol == all.n)

@@ -17,21 +17,22 @@ export function Snippets({ base, model, keyText = "sk-…" }: Props) {
   const text = snippet(kind, { base, key: keyText, model, hello: t("home.hello") });
   return (
     <div className="tf-snippets">
-      <div className="tf-snippet-tabs" role="tablist" aria-label={t("home.quick_start")}>
-        {SNIPPETS.map((one) => (
-          <button
-            key={one}
-            type="button"
-            role="tab"
-            id={`snippet-${one}`}
-            aria-selected={kind === one}
-            aria-controls="snippet"
-            onClick={() => setKind(one)}
-          >
-            {t(`home.snippet_${one}`)}
-          </button>
-        ))}
-        <span className="tf-grow" />
+      <div className="tf-snippet-head">
+        <div className="tf-snippet-tabs" role="tablist" aria-label={t("home.quick_start")}>
+          {SNIPPETS.map((one) => (
+            <button
+              key={one}
+              type="button"
+              role="tab"
+              id={`snippet-${one}`}
+              aria-selected={kind === one}
+              aria-controls="snippet"
+              onClick={() => setKind(one)}
+            >
+              {t(`home.snippet_${one}`)}
+            </button>
+          ))}
+        </div>
         <CopyButton text={text} what={t(`home.snippet_${kind}`)} />
       </div>
       <pre id="snippet" role="tabpanel" aria-labelledby={`snippet-${kind}`} tabIndex={0}>

@@ -24,13 +24,14 @@ function digitsFor(usd: number): number {
   return size >= 0.01 ? 4 : 6;
 }
 
-export const formatUsd = (locale: string, usd: number, digits = digitsFor(usd)): string =>
+/** With as many digits as are asked for, so that columns line up; else as many as matter. */
+export const formatUsd = (locale: string, usd: number, digits?: number): string =>
   numberFormat(locale, {
     style: "currency",
     currency: "USD",
     currencyDisplay: "narrowSymbol",
-    minimumFractionDigits: Math.min(2, digits),
-    maximumFractionDigits: digits,
+    minimumFractionDigits: digits ?? 2,
+    maximumFractionDigits: digits ?? digitsFor(usd),
   }).format(usd);
 
 /** Quota as money: 500000 are 1 USD. */

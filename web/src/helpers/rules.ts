@@ -4,10 +4,8 @@ import type { TFunction } from "i18next";
 /** `all` are the form's values. */
 export type Rule<V> = (value: V, t: TFunction, all: object) => string | undefined;
 
-export const required =
-  (): Rule<string> =>
-  (value, t) =>
-    value.trim() ? undefined : t("form.required");
+export const required = (): Rule<string> => (value, t) =>
+  value.trim() ? undefined : t("form.required");
 
 export const lengthBetween =
   (min: number, max: number): Rule<string> =>
@@ -30,15 +28,13 @@ export function isAddressBlock(text: string): boolean {
   return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (v6 ? 128 : 32));
 }
 
-export const addressBlocks =
-  (): Rule<string> =>
-  (value, t) => {
-    const wrong = value
-      .split("\n")
-      .map((line) => line.trim())
-      .find((line) => line && !isAddressBlock(line));
-    return wrong === undefined ? undefined : t("form.address", { value: wrong });
-  };
+export const addressBlocks = (): Rule<string> => (value, t) => {
+  const wrong = value
+    .split("\n")
+    .map((line) => line.trim())
+    .find((line) => line && !isAddressBlock(line));
+  return wrong === undefined ? undefined : t("form.address", { value: wrong });
+};
 
 export const atLeast =
   (min: number): Rule<number | undefined> =>

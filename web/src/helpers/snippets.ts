@@ -21,7 +21,14 @@ export function snippet(kind: SnippetKind, { base, key, model, hello }: Given): 
         `curl ${base}/v1/chat/completions \\`,
         `  -H "Authorization: Bearer ${key}" \\`,
         `  -H "Content-Type: application/json" \\`,
-        `  -d ${shell(text({ model, messages: [{ role: "user", content: hello }] }))}`,
+        `  -d ${shell(
+          [
+            "{",
+            `    "model": ${text(model)},`,
+            `    "messages": [{"role": "user", "content": ${text(hello)}}]`,
+            "  }",
+          ].join("\n"),
+        )}`,
       ].join("\n");
     case "python":
       return [

@@ -16,9 +16,7 @@ export const LANGUAGES = {
 export type Language = keyof typeof LANGUAGES;
 export const isLanguage = (text: string): text is Language => text in LANGUAGES;
 
-const loaders = import.meta.glob<{ default: object }>(
-  ["./locales/*.json", "!./locales/zh.json"],
-);
+const loaders = import.meta.glob<{ default: object }>(["./locales/*.json", "!./locales/zh.json"]);
 
 declare module "i18next" {
   interface CustomTypeOptions {

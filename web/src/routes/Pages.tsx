@@ -62,7 +62,9 @@ export function Pages() {
   useEffect(() => {
     if (name) document.documentElement.dataset["site"] = name;
   }, [name]);
-  useEffect(() => scrollTo(0, 0), [pathname]);
+  useEffect(() => {
+    scrollTo(0, 0);
+  }, [pathname]);
   return (
     <Routes>
       {ROWS.map((row) => (

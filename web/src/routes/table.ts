@@ -1,11 +1,5 @@
 // Every page: where it is, who may see it, how it is framed, and its place in the sidebar. A new page is a row.
-import {
-  House,
-  KeyRound,
-  type LucideIcon,
-  ScrollText,
-  Settings,
-} from "lucide-react";
+import { House, KeyRound, type LucideIcon, ScrollText, Settings } from "lucide-react";
 import { type ComponentType, lazy, type LazyExoticComponent } from "react";
 import { ROLE } from "../models/roles.ts";
 
@@ -22,7 +16,12 @@ export interface Row {
   role: number;
   /** console: sidebar and header; public: a header; bare: a card in the middle; auto: console once logged in. */
   frame: "console" | "public" | "bare" | "auto";
-  nav?: { name: NavName; section: Section; icon: LucideIcon; /** after g on the keyboard */ key: string };
+  nav?: {
+    name: NavName;
+    section: Section;
+    icon: LucideIcon;
+    /** after g on the keyboard */ key: string;
+  };
 }
 
 export const ROWS: Row[] = [

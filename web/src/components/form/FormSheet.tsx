@@ -50,7 +50,12 @@ export function FormSheet<T extends object>(props: Props<T>) {
         </div>
       }
     >
-      <form id={id} className="tf-form" onSubmit={(event) => void props.form.submit(event)} noValidate>
+      <form
+        id={id}
+        className="tf-form"
+        onSubmit={(event) => void props.form.submit(event)}
+        noValidate
+      >
         <FormFailure form={props.form} />
         {props.children}
       </form>

@@ -224,7 +224,7 @@ function Grid<T extends { id: number }>(
     key: "_actions",
     align: "right" as const,
     fixed: "right" as const,
-    width: 116,
+    width: 100,
     render: (_: unknown, row: T) => (
       <div className="tf-row-actions" onClick={(event) => event.stopPropagation()}>
         {actions?.(row)}

@@ -1,9 +1,10 @@
 // The filters over a table. What is typed goes into the URL after a moment, what is chosen at once.
 //   <Filters list={list} search={t("token.search")} filters={[{ name: "status", label: ..., choices: [...] }]} />
 import { Button, DatePicker, Input, Select } from "@douyinfe/semi-ui";
-import { Search, X } from "lucide-react";
+import { ListFilter, Search, X } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { PHONE, useMedia } from "../../helpers/useMedia.ts";
 import type { List } from "./useList.ts";
 
 export type Filter =
@@ -96,15 +97,18 @@ function Period<T>(props: { list: List<T>; from: string; to: string; label: stri
 
 export function Filters<T>({ list, search, filters = [] }: Props<T>) {
   const { t } = useTranslation();
+  const phone = useMedia(PHONE);
+  const [open, setOpen] = useState(false);
+  const shown = !phone || open ? filters : filters.slice(0, search ? 0 : 1);
   return (
     <div className="tf-filters" role="search">
       {search && <TextFilter list={list} name="keyword" label={search} search />}
-      {filters.map((filter) =>
+      {shown.map((filter) =>
         "choices" in filter ? (
           <Select
             key={filter.name}
             className="tf-filter"
-            aria-label={filter.label}
+            data-name={filter.label}
             placeholder={filter.label}
             value={
               filter.choices.find((one) => String(one.value) === list.filter(filter.name))?.value
@@ -118,6 +122,17 @@ export function Filters<T>({ list, search, filters = [] }: Props<T>) {
         ) : (
           <TextFilter key={filter.name} list={list} name={filter.name} label={filter.label} />
         ),
+      )}
+      {phone && filters.length > shown.length + (open ? -1 : 0) && (
+        <Button
+          theme="borderless"
+          type="tertiary"
+          icon={<ListFilter size={14} />}
+          aria-expanded={open}
+          onClick={() => setOpen(!open)}
+        >
+          {open ? t("table.fewer_filters") : t("table.more_filters")}
+        </Button>
       )}
       {list.filtered && (
         <Button

@@ -10,7 +10,7 @@ function Size<T>({ list }: { list: List<T> }) {
   return (
     <Select
       size="small"
-      aria-label={t("table.page_size")}
+      data-name={t("table.page_size")}
       value={list.size}
       onChange={(value) => list.setSize(Number(value))}
       optionList={PAGE_SIZES.map((value) => ({ value, label: t("table.per_page", { value }) }))}

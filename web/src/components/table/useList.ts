@@ -1,6 +1,11 @@
 // A list of the program's: filters, sort and place live in the URL, the rest is asked for.
 //   const list = useList({ operation: "GET /api/token", filters: ["status"], search: "GET /api/token/search" })
-import { keepPreviousData, useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
+import {
+  keepPreviousData,
+  useInfiniteQuery,
+  useQuery,
+  useQueryClient,
+} from "@tanstack/react-query";
 import { useCallback, useMemo } from "react";
 import { useSearchParams } from "react-router";
 import type { Operations, Page } from "../../models/api.ts";

@@ -65,10 +65,10 @@ export default function HomePage() {
             <span className="tf-small tf-faint">{t("home.address")}</span>
             <CopyBox text={base} what={t("home.address")} />
           </div>
-          <Steps />
         </div>
         <Snippets base={base} model={model ?? "gpt-4o"} />
       </section>
+      <Steps />
       <ModelGrid models={models} loading={pricing.isPending} error={pricing.error} />
     </div>
   );

@@ -54,10 +54,9 @@ function Timing({ row }: { row: Log }) {
           [t("log.receiving"), format.duration(rest)],
           [t("log.duration"), format.duration(row.use_time_ms)],
           ...(row.is_stream && speed > 0
-            ? ([[t("log.speed"), t("log.tokens_per_second", { value: format.number(speed, 1) })]] as [
-                ReactNode,
-                ReactNode,
-              ][])
+            ? ([
+                [t("log.speed"), t("log.tokens_per_second", { value: format.number(speed, 1) })],
+              ] as [ReactNode, ReactNode][])
             : []),
         ]}
       />

@@ -90,9 +90,7 @@ export default function LogPage() {
         description={t("log.about", { zone: timeZone() })}
         {...(isAdmin
           ? {
-              actions: (
-                <Scope own={own} set={(next) => set("scope", next ? "own" : undefined)} />
-              ),
+              actions: <Scope own={own} set={(next) => set("scope", next ? "own" : undefined)} />,
             }
           : {})}
       />
@@ -104,11 +102,7 @@ export default function LogPage() {
         onOpen={(row) => set("id", String(row.id))}
         empty={<Empty icon={ScrollText} title={t("log.empty")} text={t("log.empty_text")} />}
         toolbar={
-          <Filters
-            list={list}
-            {...(own ? {} : { search: t("log.search") })}
-            filters={filters}
-          />
+          <Filters list={list} {...(own ? {} : { search: t("log.search") })} filters={filters} />
         }
       />
       {id !== undefined && (

@@ -44,7 +44,12 @@ function Account() {
     <Card title={t("setting.account")} text={t("setting.account_text")}>
       <Facts
         rows={[
-          [t("auth.username"), <span key="name" className="tf-strong">{user.username}</span>],
+          [
+            t("auth.username"),
+            <span key="name" className="tf-strong">
+              {user.username}
+            </span>,
+          ],
           [t("setting.role"), t(`role.${roleName(user.role)}`)],
           [t("setting.group"), <PlainTag key="group">{user.group}</PlainTag>],
           [t("layout.balance"), <Money key="quota" quota={user.quota} />],
@@ -152,11 +157,7 @@ function Password() {
     <Card title={t("setting.password")} text={t("setting.password_text")}>
       <form className="tf-form" onSubmit={(event) => void form.submit(event)} noValidate>
         <FormFailure form={form} />
-        <PasswordField
-          form={form}
-          name="original_password"
-          label={t("setting.password_present")}
-        />
+        <PasswordField form={form} name="original_password" label={t("setting.password_present")} />
         <PasswordField
           form={form}
           name="password"

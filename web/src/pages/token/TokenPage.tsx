@@ -62,7 +62,7 @@ function useColumns(): Column<Token>[] {
       key: "used_quota",
       title: t("token.used"),
       sort: true,
-      width: 190,
+      width: 160,
       csv: (token) => token.used_quota,
       render: (token) => <UsedCell token={token} />,
     },
@@ -83,6 +83,7 @@ function useColumns(): Column<Token>[] {
     {
       key: "group",
       title: t("token.group"),
+      extra: true,
       csv: (token) => token.group,
       render: (token) =>
         token.group ? (

@@ -1,0 +1,143 @@
+// A browser that notices everything: console errors, broken policies, missing texts, axe.
+import axe from "axe-core";
+import { expect } from "bun:test";
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+
+// What runs inside the page; the types of browsers are not those of the rest.
+declare const document: any;
+declare const NodeFilter: any;
+
+export const SCREENSHOTS = join(import.meta.dir, "../../build/screenshots");
+const PROGRAM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(
+  (path) => existsSync(path),
+);
+const ARGUMENTS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+export interface Look {
+  language: string;
+  theme: "light" | "dark";
+  phone: boolean;
+}
+
+export const lookName = (look: Look) =>
+  `${look.language}-${look.theme}-${look.phone ? "phone" : "desktop"}`;
+
+/** What the axe rules call serious; the others are advice. */
+const GRAVE = new Set(["serious", "critical"]);
+
+export class Visitor {
+  readonly complaints: string[] = [];
+
+  private constructor(
+    readonly page: Page,
+    private readonly context: BrowserContext,
+    readonly url: string,
+  ) {}
+
+  static async open(browser: Browser, url: string, look: Look): Promise<Visitor> {
+    const context = await browser.newContext({
+      baseURL: url,
+      locale: look.language,
+      colorScheme: look.theme,
+      viewport: look.phone ? { width: 390, height: 844 } : { width: 1360, height: 860 },
+      deviceScaleFactor: look.phone ? 2 : 1,
+      reducedMotion: "reduce",
+    });
+    const page = await context.newPage();
+    page.setDefaultTimeout(20_000);
+    const visitor = new Visitor(page, context, url);
+    page.on("console", (message) => {
+      // a refused request is the program's business; the pages show it
+      const refused = /Failed to load resource/.test(message.text());
+      if (message.type() === "error" && !refused) visitor.complaints.push(message.text());
+    });
+    page.on("pageerror", (error) => visitor.complaints.push(`page error: ${error.message}`));
+    return visitor;
+  }
+
+  /** Ends the visit; what was found wrong on the way fails the test. */
+  async close(): Promise<void> {
+    await this.context.close();
+    expect(this.complaints).toEqual([]);
+  }
+
+  async go(path: string, ready: string): Promise<void> {
+    await this.page.goto(path);
+    await this.page.locator(ready).first().waitFor();
+    await this.quiet();
+  }
+
+  /** Until nothing is loading any more. */
+  async quiet(): Promise<void> {
+    await this.page.waitForFunction(
+      () =>
+        !document.querySelector("[aria-busy='true'], .tf-bars") &&
+        document.fonts.status === "loaded",
+    );
+  }
+
+  /** Takes a picture, and notes what is wrong with the page as it is. */
+  async inspect(name: string, look: Look): Promise<void> {
+    await this.quiet();
+    mkdirSync(SCREENSHOTS, { recursive: true });
+    const path = join(SCREENSHOTS, `${name}-${lookName(look)}.png`);
+    await this.page.screenshot({ path, animations: "disabled" });
+    const found = [
+      ...(await this.page.evaluate(tooWide)),
+      ...(await this.page.evaluate(keysShown)),
+      ...(await this.grave()),
+    ];
+    this.complaints.push(...found.map((text) => `${name}: ${text}`));
+  }
+
+  private async grave(): Promise<string[]> {
+    await this.page.evaluate(`(() => { ${axe.source} })()`);
+    const found = await this.page.evaluate(async () => {
+      const run = (globalThis as unknown as { axe: typeof axe }).axe.run;
+      const { violations } = await run({ resultTypes: ["violations"] });
+      return violations.map((one) => ({
+        impact: one.impact,
+        text: `${one.id}: ${one.nodes
+          .slice(0, 4)
+          .map((node) => `${node.html.slice(0, 200)} ${node.any[0]?.message ?? ""}`)
+          .join(" | ")}`,
+      }));
+    });
+    return found.filter((one) => GRAVE.has(one.impact ?? "")).map((one) => one.text);
+  }
+}
+
+function tooWide(): string[] {
+  const { scrollWidth, clientWidth } = document.documentElement;
+  return scrollWidth > clientWidth
+    ? [`the page is ${scrollWidth} wide, the window ${clientWidth}`]
+    : [];
+}
+
+/** Texts that look like the key of a text. */
+function keysShown(): string[] {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const found: string[] = [];
+  const sections =
+    /^(common|form|table|layout|nav|role|notice|auth|home|model|token|log|bill|setting|error)\.[a-z_]+$/;
+  while (walker.nextNode()) {
+    const text = walker.currentNode.textContent?.trim() ?? "";
+    if (sections.test(text)) found.push(text);
+  }
+  return found;
+}
+
+export function launch(): Promise<Browser> {
+  if (!PROGRAM) throw new Error("there is no Chromium here: make setup-test installs it");
+  return chromium.launch({ executablePath: PROGRAM, headless: true, args: ARGUMENTS });
+}

@@ -1,0 +1,16 @@
+// Runs the console's own tests (web/tests) and ends with "N passed, N failed" for run_tests.ts.
+import { join } from "node:path";
+
+const web = join(import.meta.dir, "../web");
+const node = Bun.which("node");
+const child = Bun.spawn(
+  [...(node ? [node] : [process.execPath, "--bun"]), "node_modules/vitest/vitest.mjs", "run"],
+  { cwd: web, env: { ...process.env, NO_COLOR: "1" }, stdout: "pipe", stderr: "inherit" },
+);
+const output = await new Response(child.stdout).text();
+const status = await child.exited;
+console.log(output.trimEnd());
+const last = /^ *Tests +(?:(\d+) failed)?(?: \| )?(?:(\d+) passed)?/m.exec(output);
+const failed = Number(last?.[1] ?? 0) || (status === 0 ? 0 : 1);
+console.log(`${Number(last?.[2] ?? 0)} passed, ${failed} failed`);
+process.exit(failed ? 1 : 0);
