@@ -113,6 +113,13 @@ static struct err *refuse_strangers(struct db *db, struct arena *a,
     return NULL;
 }
 
+// Where DDL commits, what was done so far is kept: a migration without DDL runs once, or not at
+// all.
+static struct err *keep(struct db *db, struct arena *a)
+{
+    return db->driver->words.ddl_commits ? db_command(db, a, "COMMIT") : NULL;
+}
+
 static struct err *begin_fresh(struct db *db, struct arena *a, const struct table *const *tables,
                                const struct migration *migrations)
 {
@@ -126,13 +133,6 @@ static struct err *begin_fresh(struct db *db, struct arena *a, const struct tabl
 static struct err *read_done(struct db *db, struct arena *a, struct rows *rows)
 {
     return db_list(db, a, &done_table, rows, "ORDER BY number");
-}
-
-// Where DDL commits, what was done so far is kept: a migration without DDL runs once, or not at
-// all.
-static struct err *keep(struct db *db, struct arena *a)
-{
-    return db->driver->words.ddl_commits ? db_command(db, a, "COMMIT") : NULL;
 }
 
 static struct err *run_missing(struct db *db, struct arena *a, const struct rows *rows,
