@@ -88,9 +88,9 @@ static struct str quoted(struct arena *a, const char *text)
 }
 
 // stream_options with include_usage switched on, the rest as it was.
-static struct str with_usage(struct arena *a, yyjson_val *options)
+static struct str with_usage(struct arena *a, yyjson_val *options, size_t body_size)
 {
-    BUF_HERE(out, 64 << 10);
+    BUF_HERE(out, body_size * 8 + 64); // written anew it may grow, but not beyond that
     struct json j = {.out = &out};
     size_t i, max;
     yyjson_val *name, *value;
@@ -122,7 +122,8 @@ static void edit_body(struct relay *r)
         edits[count++] = (struct json_edit){"model", quoted(r->arena, r->sent_model)};
     if (r->hide_usage)
         edits[count++] = (struct json_edit){
-            "stream_options", with_usage(r->arena, yyjson_obj_get(r->body.root, "stream_options"))};
+            "stream_options",
+            with_usage(r->arena, yyjson_obj_get(r->body.root, "stream_options"), r->body.text.n)};
     for (int i = 0; i < c->param_count && count < JSON_EDITS_MOST; i++)
         edits[count++] =
             (struct json_edit){arena_str(r->arena, c->params[i].name), c->params[i].value};
