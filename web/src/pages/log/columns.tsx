@@ -138,7 +138,6 @@ export function useLogColumns(everybody: boolean): Column<Log>[] {
           <span className="tf-muted tf-log-content">{row.content}</span>
         ),
     },
-    ...(everybody ? [channel] : []),
     {
       key: "tokens",
       title: t("log.tokens"),
@@ -161,6 +160,7 @@ export function useLogColumns(everybody: boolean): Column<Log>[] {
       csv: (row) => row.use_time_ms,
       render: (row) => <Duration row={row} />,
     },
+    ...(everybody ? [channel] : []),
     {
       key: "group",
       title: t("log.group"),
