@@ -77,7 +77,7 @@ void relay_answer_begin(struct relay *r)
     r->searched = 0;
     r->sign_at = NO_SIGN;
     r->reader = (struct chat_reader){
-        .dialect = p->dialect,
+        .dialect = r->attempt.dialect,
         .arena = r->arena,
         .scratch = r->scratch,
         .sink = {on_event, r},
@@ -313,9 +313,7 @@ static struct err *feed_frames(struct relay *r, bool last)
            r->framing->next(&r->cutter, buf_view(&r->in), last, r->joined, &f))
         TRY(take_frame(r, &f));
     if (r->reader.failed)
-        return err_new(r->arena, &err_upstream_failed, "error in the stream: %.*s",
-                       (int)(r->upstream_error.message.n < 300 ? r->upstream_error.message.n : 300),
-                       r->upstream_error.message.p ? r->upstream_error.message.p : "");
+        return relay_said_error(r);
     if (last && !r->reader.ended) {
         TRY(chat_read_end(&r->reader));
         if (!r->reader.ended)
@@ -365,11 +363,11 @@ static struct err *read_other(struct relay *r)
 static struct err *feed_whole(struct relay *r)
 {
     arena_reset(r->scratch);
-    if (r->route->mode != MODE_CHAT)
+    if (!relay_is_chat(r))
         return read_other(r);
     TRY(chat_read_whole(&r->reader, buf_view(&r->in)));
     if (r->reader.failed)
-        return err_new(r->arena, &err_upstream_failed, "error in the answer");
+        return relay_said_error(r);
     return NULL;
 }
 

@@ -328,16 +328,18 @@ static struct err *collect(struct chat_writer *w, const struct chat_event *ev)
     return NULL;
 }
 
-void chat_write_stream_error(const struct dialect *d, const struct chat_head *head, struct buf *out,
+void chat_write_stream_error(struct chat_writer *w, const struct chat_head *head,
                              const struct chat_error *e, const char *request_id)
 {
-    if (!head->array) {
-        d->write_stream_error(out, e, request_id);
-        return;
+    if (head->array) {
+        buf_puts(w->out, ",\r\n");
+        w->dialect->write_error(w->out, e, request_id);
+        buf_puts(w->out, "]\n");
+    } else if (w->dialect->write_failure) {
+        w->dialect->write_failure(w, e);
+    } else {
+        w->dialect->write_stream_error(w->out, e, request_id);
     }
-    buf_puts(out, ",\r\n");
-    d->write_error(out, e, request_id);
-    buf_puts(out, "]\n");
 }
 
 struct err *chat_write(struct chat_writer *w, const struct chat_event *ev)

@@ -107,7 +107,8 @@ struct chat_message {
 struct chat_tool {
     struct chat_tool *next;
     const char *name, *description;
-    yyjson_val *schema; // NULL = no parameters
+    const char *space, *local; // of a tool in a namespace: where, and its name there
+    yyjson_val *schema;        // NULL = no parameters
     bool strict, strict_said, custom;
     const char *cache_ttl;
     yyjson_val *raw;
@@ -155,6 +156,7 @@ struct chat_request {
 
     const char *user, *tier, *cache_key, *verbosity;
     yyjson_val *metadata;
+    const char *kept;            // a member that means what the provider keeps: no other can follow
     bool old_functions;          // the caller knows functions and function_call, not tools
     yyjson_val *body;            // all of it, as received: members unknown to us ride along to a
     const struct dialect *owner; // provider of this dialect
@@ -329,6 +331,7 @@ struct chat_writer { // events -> a client's bytes
     bool stream; // false: events are collected, CHAT_END writes one JSON document
     bool wants_usage;
     int64_t prompt_estimate;    // for dialects that tell the input's size before it is known
+    int64_t passed;             // frames that went to the client untranslated, before a failure
     struct chat_answer *answer; // what was collected
     size_t answer_max;          // bytes; 0: 64 MiB
     void *own;                  // the dialect's, in `arena`
@@ -350,6 +353,8 @@ struct dialect {
     void (*write_error)(struct buf *out, const struct chat_error *e, const char *request_id);
     // The frame that ends a stream which cannot go on; never a normal end.
     void (*write_stream_error)(struct buf *out, const struct chat_error *e, const char *request_id);
+    // The same, where it depends on what was written before. NULL: it does not.
+    void (*write_failure)(struct chat_writer *w, const struct chat_error *e);
 
     // The answer to MODE_TOKENS. NULL: its callers cannot ask.
     void (*write_tokens)(struct buf *out, int64_t tokens);
@@ -370,7 +375,7 @@ struct dialect {
     const char *const *signs;
 };
 
-extern const struct dialect openai_dialect, claude_dialect, gemini_dialect;
+extern const struct dialect openai_dialect, claude_dialect, gemini_dialect, responses_dialect;
 
 // --- what a relay calls ---------------------------------------------------------------
 
@@ -386,8 +391,9 @@ struct err *chat_read_end(struct chat_reader *r);
 // for CHAT_FAILED: that is the relay's to retry or to tell. err_upstream_too_large.
 struct err *chat_write(struct chat_writer *w, const struct chat_event *ev);
 
-// The end of a stream that was cut, however it is streamed.
-void chat_write_stream_error(const struct dialect *d, const struct chat_head *head, struct buf *out,
+// The end of a stream that was cut, however it is streamed: after chat_write, or (`passed`) after
+// frames that were only forwarded.
+void chat_write_stream_error(struct chat_writer *w, const struct chat_head *head,
                              const struct chat_error *e, const char *request_id);
 
 // Does a request hold state of some provider's thinking that its client only carried? Such a

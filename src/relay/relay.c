@@ -113,7 +113,7 @@ static enum relay_step send_up(struct relay *r)
     if (e) {
         r->failed = e;
         relay_attempt_failed(r, e);
-        bool other = e->kind == &err_mode_unsupported || may_try_again(r);
+        bool other = relay_unsuited(e) || may_try_again(r);
         r->ending = ENDED_ERROR;
         return other ? RELAY_CHOOSE : RELAY_SETTLE;
     }
@@ -445,7 +445,14 @@ static void break_off(struct relay *r)
     BUF_HERE(out, 64 << 10);
     relay_answer_flush(r);
     relay_error_words(r->arena, r->route->speaks, r->failed, &r->upstream_error, &words);
-    chat_write_stream_error(r->route->speaks, &r->head, &out, &words, r->x->request_id);
+    struct chat_writer passed = {.dialect = r->route->speaks,
+                                 .arena = r->arena,
+                                 .model = r->head.model,
+                                 .id = r->reader.id.p,
+                                 .passed = r->frames};
+    struct chat_writer *w = r->translated ? &r->writer : &passed;
+    w->out = &out;
+    chat_write_stream_error(w, &r->head, &words, r->x->request_id);
     struct str piece = buf_view(&out);
     exchange_write(r->x, &piece, 1);
     log_write(LOG_WARN, r->x->request_id, "broken off: %s: %s", r->failed->kind->code,

@@ -18,7 +18,7 @@ static void count_on_worker(struct job *job)
     struct relay *r = (struct relay *)job;
     const char *model = r->head.model;
     if (!r->usage.prompt_known) {
-        bool chat = r->route->mode == MODE_CHAT;
+        bool chat = relay_is_chat(r);
         if (chat && !relay_parse(r))
             r->usage.prompt = count_prompt(&r->request, model);
         else
@@ -174,8 +174,8 @@ static const char *other_json(struct relay *r, bool consumed)
         json_str(&j, "stream_end", endings[r->ending]);
     json_arr(&j, "request_conversion");
     json_str(&j, NULL, r->route->speaks->name);
-    if (r->attempt.provider && r->attempt.provider->dialect != r->route->speaks)
-        json_str(&j, NULL, r->attempt.provider->dialect->name);
+    if (r->attempt.dialect && r->attempt.dialect != r->route->speaks)
+        json_str(&j, NULL, r->attempt.dialect->name);
     json_end(&j);
     if (r->sent_model && r->head.model && strcmp(r->sent_model, r->head.model) != 0)
         json_str(&j, "upstream_model_name", r->sent_model);

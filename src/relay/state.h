@@ -112,6 +112,18 @@ struct relay {
     struct relay *next, *prev; // of those running on this loop
 };
 
+// A conversation: it has a dialect that can be translated.
+static inline bool relay_is_chat(const struct relay *r)
+{
+    return r->route->mode == MODE_CHAT || r->route->mode == MODE_RESPONSES;
+}
+
+// Another channel may be able to: nobody was asked.
+static inline bool relay_unsuited(const struct err *e)
+{
+    return e->kind == &err_mode_unsupported || e->kind == &err_state_unsupported;
+}
+
 // relay.c
 struct db_pool *relay_pool(void);
 void relay_go(struct relay *r, enum relay_step step);
@@ -130,6 +142,7 @@ void relay_cover_on_worker(struct job *job);      // r->quota_wanted, from the b
 struct err *relay_prepare(struct relay *r); // the attempt and its call, ready to start
 struct err *relay_parse(struct relay *r);   // the caller's request, once
 void relay_attempt_failed(struct relay *r, const struct err *e); // health, exclusion
+struct err *relay_said_error(struct relay *r);     // what a failure inside an answer means
 struct err *relay_upstream_error(struct relay *r); // what a status that is no success means
 
 // answer.c: from upstream bytes to client bytes

@@ -224,6 +224,8 @@ static void on_reject(struct exchange *x, const struct err *e)
 static void refuse_unknown(struct exchange *x, const struct route *other)
 {
     const struct err_kind *kind = other ? &err_method_not_allowed : &err_route_not_found;
+    if (other && other->kind == ROUTE_RELAY && http_header(&x->headers, "upgrade").n)
+        kind = &err_websocket_unsupported; // Codex then goes on without one
     refuse(x, other, err_new(x->arena, kind, "%.*s", STR_ARGS(x->path)));
 }
 

@@ -8,12 +8,13 @@
 // told in fake/directives.ts.
 import { randomBytes } from "node:crypto";
 import net from "node:net";
-import { Answer, type Dialect, isClaude, isGemini, type Seen } from "./fake/answer";
+import { Answer, type Dialect, isClaude, isGemini, isResponses, type Seen } from "./fake/answer";
 import { type Json, isObject, Refusal } from "./fake/check";
 import * as claude from "./fake/claude";
 import { type Directives, directivesOf } from "./fake/directives";
 import * as gemini from "./fake/gemini";
 import * as openai from "./fake/openai";
+import * as responses from "./fake/responses";
 import { BadRequest, Ended, Reader, readRequest, Reply, type WireRequest } from "./fake/wire";
 
 export { ask, modelAsking, type Directives, type UsageNumbers } from "./fake/directives";
@@ -90,6 +91,20 @@ const ENDPOINTS: Endpoint[] = [
     path: /^\/v1\/embeddings$/,
     check: openai.checkEmbedding,
     serve: embedding,
+  },
+  {
+    dialect: "openai",
+    method: "POST",
+    path: /^\/v1\/responses$/,
+    check: responses.checkResponses,
+    serve: response,
+  },
+  {
+    dialect: "azure",
+    method: "POST",
+    path: /^\/openai\/responses$/,
+    check: responses.checkResponses,
+    serve: response,
   },
   {
     dialect: "claude",
@@ -288,7 +303,9 @@ class Server implements Fake {
         isClaude(seen.dialect) ? "not_found_error" : "invalid_request_error",
       );
     if (endpoint.method === "POST") seen.body = parseBody(request);
-    const parser = isClaude(seen.dialect) ? claude : isGemini(seen.dialect) ? gemini : openai;
+    const { dialect } = seen;
+    const other = isClaude(dialect) ? claude : isGemini(dialect) ? gemini : openai;
+    const parser = isResponses(seen.path) ? responses : other;
     const model = modelOf(seen);
     seen.wish = {
       ...directivesOf({
@@ -461,6 +478,14 @@ async function chat(asked: openai.Asked, reply: Answer): Promise<void> {
     openai.chatEvents(asked).map((data) => `data: ${data}\n\n`),
     "data: [DONE]\n\n",
   );
+}
+
+async function response(asked: openai.Asked, reply: Answer): Promise<void> {
+  if (asked.body["stream"] !== true) return reply.json(200, responses.responseReply(asked));
+  const frames = responses
+    .responseEvents(asked)
+    .map((event) => `event: ${String(event["type"])}\ndata: ${JSON.stringify(event)}\n\n`);
+  return reply.frames(frames.slice(0, -1), frames.at(-1) ?? "");
 }
 
 async function completion(asked: openai.Asked, reply: Answer): Promise<void> {

@@ -175,9 +175,14 @@ static const struct {
     {"/v1/audio/transcriptions", &openai_dialect, MODE_TRANSCRIPTION},
     {"/v1/moderations", &openai_dialect, MODE_MODERATION},
     {"/v1/rerank", &openai_dialect, MODE_RERANK},
-    {"/v1/responses", &openai_dialect, MODE_RESPONSES},
+    {"/v1/responses", &responses_dialect, MODE_RESPONSES},
     {"/v1/models", &openai_dialect, MODE_MODELS},
 };
+
+static bool is_chat(const struct run *r)
+{
+    return r->mode == MODE_CHAT || r->mode == MODE_RESPONSES;
+}
 
 static bool find_route(struct run *r, const struct section *caller)
 {
@@ -223,8 +228,7 @@ static struct err *read_request(struct run *r, const struct section *caller)
     TRY(r->speaks->read_head(r->a, r->body, &head));
     if (r->speaks->read_path)
         TRY(r->speaks->read_path(r->a, path, query, &head));
-    struct err *e =
-        r->mode == MODE_CHAT ? r->speaks->parse_request(r->a, r->body, &r->request) : NULL;
+    struct err *e = is_chat(r) ? r->speaks->parse_request(r->a, r->body, &r->request) : NULL;
     r->request.head = head;
     return e;
 }
@@ -254,17 +258,22 @@ static struct err *prepare(struct run *r)
                                      .quirks = r->provider->quirks,
                                      .stream = r->request.head.stream,
                                      .dropped = &r->dropped};
+    enum relay_mode mode = provider_mode(r->provider, r->mode, r->target.model);
+    const struct dialect *dialect = provider_dialect(r->provider, mode);
+    if (r->request.kept && dialect != r->speaks)
+        return err_new(r->a, &err_state_unsupported, "%s", r->request.kept);
     r->attempt = (struct attempt){
         .arena = r->a,
         .provider = r->provider,
-        .mode = r->mode,
+        .mode = mode,
+        .dialect = dialect,
         .stream = r->target.stream,
         .base_url = head_text(r, "base", ""),
         .key = head_text(r, "key", "sk-upstream"),
         .model = r->target.model,
         .other = head_text(r, "other", ""),
         .headers = BUF(1 << 16),
-        .caller_header = r->provider->dialect == r->speaks ? caller_header : NULL,
+        .caller_header = dialect == r->speaks ? caller_header : NULL,
         .caller = r,
     };
     TRY(attempt_prepare(&r->attempt));
@@ -286,10 +295,10 @@ static void expect_attempt(struct run *r, const struct section *s)
     }
     if (!str_eq(buf_view(&headers), buf_view(&r->attempt.headers)))
         complain(r, s, "headers are\n%s", r->attempt.headers.p);
-    if (r->mode != MODE_CHAT || !str_trim(rest).n)
+    if (!is_chat(r) || !str_trim(rest).n)
         return;
     BUF_HERE(out, LIMIT);
-    struct err *e = r->provider->dialect->write_request(r->a, &r->request, &r->target, &out);
+    struct err *e = r->attempt.dialect->write_request(r->a, &r->request, &r->target, &out);
     if (e)
         complain(r, s, "%s (%s)", e->kind->code, e->detail);
     expect_json(r, s, buf_view(&out), str_trim(rest));
@@ -344,12 +353,12 @@ static void replay_begin(struct run *r, struct replay *p, struct arena *a, struc
 {
     *o = (struct outcome){.out = BUF(LIMIT)};
     *p = (struct replay){
-        .reader = {.dialect = r->provider->dialect,
+        .reader = {.dialect = r->attempt.dialect,
                    .arena = a,
                    .scratch = arena_new(),
                    .sink = {on_event, p},
-                   .request = metering || r->mode != MODE_CHAT ? NULL : &r->request,
-                   .target = metering || r->mode != MODE_CHAT ? NULL : &r->target},
+                   .request = metering || !is_chat(r) ? NULL : &r->request,
+                   .target = metering || !is_chat(r) ? NULL : &r->target},
         .writer = {.dialect = r->speaks,
                    .arena = a,
                    .out = &o->out,
@@ -380,7 +389,7 @@ static void replay_end(struct run *r, struct replay *p, struct err *e)
         o->error.status = 502;
     if ((!o->ended || o->failed) && !p->metering) {
         if (r->target.stream && o->out.n)
-            chat_write_stream_error(r->speaks, &r->request.head, &o->out, &o->error, "req_1");
+            chat_write_stream_error(&p->writer, &r->request.head, &o->error, "req_1");
         else
             r->speaks->write_error(&o->out, &o->error, "req_1");
     }
@@ -401,7 +410,7 @@ static struct err *read_frames(struct run *r, struct replay *p, struct cutter *c
     struct frame f;
     const struct framing *framing = r->array ? r->provider->json_framing : r->provider->framing;
     while (framing->next(c, all, last, p->reader.scratch, &f))
-        if (!p->metering || has_sign(r->provider->dialect, f.raw))
+        if (!p->metering || has_sign(r->attempt.dialect, f.raw))
             TRY(chat_read_frame(&p->reader, &f));
     return last ? chat_read_end(&p->reader) : NULL;
 }
@@ -476,7 +485,7 @@ static void check_refusal(struct run *r, const struct section *s, int status)
     struct chat_error e = {0};
     yyjson_val *body = NULL;
     BUF_HERE(out, LIMIT);
-    if (json_read(r->a, str_trim(s->body), &body) || !r->provider->dialect->read_error(body, &e))
+    if (json_read(r->a, str_trim(s->body), &body) || !r->attempt.dialect->read_error(body, &e))
         e = (struct chat_error){.message = STR("The provider refused.")};
     e.status = status;
     r->speaks->write_error(&out, &e, "req_1");

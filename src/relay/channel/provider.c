@@ -148,6 +148,30 @@ static const char *filled(struct attempt *t, const char *path)
     return arena_str(t->arena, buf_view(&out));
 }
 
+// OpenAI's models that only the Responses API serves.
+static bool only_responses(const char *model)
+{
+    static const char *const signs[] = {"-codex",     "-deep-research", "computer-use-preview",
+                                        "codex-mini", "o1-pro",         "o3-pro"};
+    for (size_t i = 0; i < sizeof(signs) / sizeof(*signs); i++)
+        if (strstr(model, signs[i]))
+            return true;
+    return str_starts(str_of(model), "gpt-5") && strstr(model, "-pro");
+}
+
+enum relay_mode provider_mode(const struct provider *p, enum relay_mode mode, const char *model)
+{
+    if (mode == MODE_RESPONSES && !p->path[MODE_RESPONSES])
+        return MODE_CHAT;
+    bool must = !p->path[MODE_CHAT] || (p->quirks & OPENAI_RULES && only_responses(model));
+    return mode == MODE_CHAT && p->path[MODE_RESPONSES] && must ? MODE_RESPONSES : mode;
+}
+
+const struct dialect *provider_dialect(const struct provider *p, enum relay_mode mode)
+{
+    return mode == MODE_RESPONSES ? &responses_dialect : p->dialect;
+}
+
 struct err *attempt_prepare(struct attempt *t)
 {
     const struct provider *p = t->provider;

@@ -282,6 +282,7 @@ static void note_dropped(const struct claude_writing *w)
         {w->in->logit_bias != NULL, "logit_bias"},
         {w->in->logprobs >= 0, "logprobs"},
         {w->in->head.choices > 1, "n"},
+        {w->in->verbosity != NULL, "verbosity"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
         if (rows[i].said)

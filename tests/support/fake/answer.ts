@@ -5,12 +5,14 @@ import * as claude from "./claude";
 import type { Directives } from "./directives";
 import * as gemini from "./gemini";
 import * as openai from "./openai";
+import * as responses from "./responses";
 import { Reply, type WireRequest } from "./wire";
 
 export type Dialect = "openai" | "claude" | "azure" | "gemini";
 
 export const isGemini = (dialect: Dialect): boolean => dialect === "gemini";
 
+export const isResponses = (path: string): boolean => path.endsWith("/responses");
 export const isClaude = (dialect: Dialect): boolean => dialect === "claude";
 
 /** One request that the fake received, and what became of it. */
@@ -162,11 +164,12 @@ export class Answer extends Reply {
       code: error.code,
       status: 503,
     });
-    await this.chunk(
-      this.shaped(
-        isClaude(this.seen.dialect) ? `event: error\ndata: ${body}\n\n` : `data: ${body}\n\n`,
-      ),
-    );
+    const frame = isResponses(this.seen.path)
+      ? responses.failure(JSON.parse(body) as Json, this.seen.id)
+      : isClaude(this.seen.dialect)
+        ? `event: error\ndata: ${body}\n\n`
+        : `data: ${body}\n\n`;
+    await this.chunk(this.shaped(frame));
     await this.end();
   }
 
