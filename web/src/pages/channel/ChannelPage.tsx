@@ -94,6 +94,7 @@ function useColumns(): Column<Channel>[] {
     {
       key: "group",
       title: t("channel.groups"),
+      extra: true,
       csv: (channel) => channel.group,
       render: (channel) => (
         <span className="tf-row tf-row-wrap">
@@ -354,7 +355,6 @@ export default function ChannelPage() {
                 choices: Object.keys(groups.data ?? {}).map((value) => ({ value, label: value })),
               },
               { name: "model", kind: "text", label: t("log.model") },
-              { name: "tag", kind: "text", label: t("channel.tag") },
             ]}
           />
         }

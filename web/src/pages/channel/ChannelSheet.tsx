@@ -62,6 +62,9 @@ const valuesOf = (channel?: Channel): Values => ({
 });
 
 const some = (): Rule<string[]> => (value, t) => (value.length ? undefined : t("form.required"));
+/** A list that one would take as a whole. */
+const TAKEN_MOST = 50;
+
 const lines = (text: string) => text.split("\n").filter((line) => line.trim()).length;
 
 /** What the upstream says it has, to be taken over by a click. */
@@ -77,7 +80,9 @@ function Fetched({ form, id }: { form: Form<Values>; id: number | undefined }) {
     setFailure(undefined);
     try {
       const body = { ...(id ? { id } : {}), type, base_url: base_url.trim(), key, proxy };
-      setFound(await call("POST /api/channel/fetch/models", { body }));
+      const names = await call("POST /api/channel/fetch/models", { body });
+      setFound(names);
+      if (models.length === 0 && names.length <= TAKEN_MOST) form.set("models", names);
     } catch (error) {
       setFailure(messageOf(error));
     } finally {

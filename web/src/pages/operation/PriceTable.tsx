@@ -98,7 +98,7 @@ export function PriceTable({ options }: { options: Option[] }) {
           showClear
         />
         <Input
-          className="tf-filter tf-mono"
+          className="tf-search tf-mono"
           aria-label={t("option.new_model")}
           placeholder={t("option.new_model")}
           value={name}

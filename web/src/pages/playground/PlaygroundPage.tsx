@@ -15,6 +15,7 @@ import { TOKEN_STATUS } from "../../models/token.ts";
 import { call } from "../../services/api.ts";
 import { usePricing, useStatus } from "../../services/queries.ts";
 import { useChat } from "./useChat.ts";
+import "../../components/form/form.css";
 import "./playground.css";
 
 const Markdown = lazy(() => import("../../components/Markdown.tsx"));
@@ -397,17 +398,19 @@ export default function PlaygroundPage() {
                         {t("playground.log_row")}
                       </button>
                     )}
-                    {exchange.answer.text && (
-                      <CopyButton text={exchange.answer.text} what={t("playground.answer")} />
-                    )}
-                    <button
-                      type="button"
-                      className="tf-icon-button"
-                      aria-label={t("playground.again")}
-                      onClick={again}
-                    >
-                      <RotateCcw size={14} />
-                    </button>
+                    <span className="tf-answer-tools">
+                      {exchange.answer.text && (
+                        <CopyButton text={exchange.answer.text} what={t("playground.answer")} />
+                      )}
+                      <button
+                        type="button"
+                        className="tf-icon-button"
+                        aria-label={t("playground.again")}
+                        onClick={again}
+                      >
+                        <RotateCcw size={14} />
+                      </button>
+                    </span>
                   </div>
                 )}
               </div>

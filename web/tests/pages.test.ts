@@ -1,0 +1,177 @@
+import { describe, expect, test } from "vitest";
+import {
+  curlOf,
+  eventsOf,
+  NO_ANSWER,
+  requestOf,
+  withChunk,
+  type Wishes,
+} from "../src/helpers/chat.ts";
+import { entriesOf, numbersOf, readObject, textOf } from "../src/helpers/json.ts";
+import { type PriceTexts, rowsOf, withRow } from "../src/helpers/prices.ts";
+import { byModel, chartOf, roundUp, sumOf } from "../src/helpers/usage.ts";
+import { keysOff, listOf } from "../src/models/channel.ts";
+
+const WISHES: Wishes = {
+  model: "m",
+  system: "",
+  stream: true,
+  temperature: undefined,
+  top_p: undefined,
+  max_tokens: undefined,
+  effort: "",
+  tools: "",
+};
+
+describe("chat", () => {
+  const streamOf = (pieces: Uint8Array[]) =>
+    new ReadableStream<Uint8Array>({
+      start(control) {
+        for (const piece of pieces) control.enqueue(piece);
+        control.close();
+      },
+    });
+
+  test("events, however the bytes were cut", async () => {
+    const bytes = new TextEncoder().encode(
+      'data: {"a":"é"}\r\n\r\n: note\n\ndata:x\ndata: y\n\ndata: [DONE]',
+    );
+    for (const size of [1, 2, 7, 1000]) {
+      const pieces: Uint8Array[] = [];
+      for (let i = 0; i < bytes.length; i += size) pieces.push(bytes.slice(i, i + size));
+      const found: string[] = [];
+      for await (const data of eventsOf(streamOf(pieces))) found.push(data);
+      expect(found).toEqual(['{"a":"é"}', "x\ny", "[DONE]"]);
+    }
+  });
+
+  test("text, thinking, tools and usage add up", () => {
+    const answer = [
+      { choices: [{ delta: { reasoning_content: "hm" } }] },
+      { choices: [{ delta: { content: "He" } }] },
+      { choices: [{ delta: { content: "llo" } }] },
+      { choices: [{ delta: { tool_calls: [{ index: 0, id: "c", function: { name: "f" } }] } }] },
+      { choices: [{ delta: { tool_calls: [{ index: 0, function: { arguments: "{}" } }] } }] },
+      { choices: [{ delta: {}, finish_reason: "stop" }] },
+      { choices: [], usage: { prompt_tokens: 1, completion_tokens: 2 } },
+    ].reduce(withChunk, NO_ANSWER);
+    expect(answer).toEqual({
+      text: "Hello",
+      thinking: "hm",
+      tools: [{ id: "c", name: "f", arguments: "{}" }],
+      finish: "stop",
+      usage: { prompt_tokens: 1, completion_tokens: 2 },
+    });
+  });
+
+  test("only what was wished for is sent", () => {
+    const said = [{ role: "user" as const, content: "it's" }];
+    const request = requestOf(WISHES, said);
+    expect(Object.keys(request).sort()).toEqual(["messages", "model", "stream", "stream_options"]);
+    expect(requestOf({ ...WISHES, system: " s ", stream: false, tools: "[]" }, said)).toEqual({
+      model: "m",
+      messages: [{ role: "system", content: "s" }, ...said],
+      stream: false,
+      tools: [],
+    });
+    expect(() => requestOf({ ...WISHES, tools: "[" }, said)).toThrow();
+    expect(curlOf("http://h", "k", request)).toContain(`it'\\''s`);
+  });
+});
+
+describe("usage", () => {
+  const row = (at: number, model: string, quota: number, errors = 0) => ({
+    at,
+    model,
+    requests: 1,
+    errors,
+    quota,
+    prompt_tokens: 3,
+    completion_tokens: 4,
+    use_time_ms: 10,
+  });
+  const rows = [row(7200, "a", 5), row(10_800, "a", 5), row(7200, "b", 20, 2), row(7200, "c", 1)];
+
+  test("sums, and models by what they cost", () => {
+    expect(sumOf(rows)).toEqual({
+      requests: 4,
+      errors: 2,
+      quota: 31,
+      tokens: 28,
+      milliseconds: 40,
+    });
+    expect(byModel(rows, "cost").map((one) => one.model)).toEqual(["b", "a", "c"]);
+  });
+
+  test("a column for each hour, the small ones together", () => {
+    const span = { from: 7300, to: 14_500, step: 3600, zoneMinutes: 60 };
+    const chart = chartOf(rows, "cost", span, 2);
+    expect(chart.names).toEqual(["b", ""]);
+    expect(chart.columns.map((column) => column.values)).toEqual([
+      [20, 6],
+      [0, 5],
+      [0, 0],
+    ]);
+    expect(chart.most).toBe(26);
+    expect([roundUp(0), roundUp(1.2), roundUp(26), roundUp(5)]).toEqual([1, 2, 50, 5]);
+  });
+
+  test("days begin where the reader is", () => {
+    const day = 86_400;
+    const span = { from: 10 * day, to: 12 * day, step: day, zoneMinutes: 120 };
+    const chart = chartOf([row(11 * day - 7200, "a", 5)], "cost", span, 2);
+    expect(chart.columns[1]).toMatchObject({ at: 11 * day - 7200, total: 5 });
+  });
+});
+
+describe("JSON and prices", () => {
+  test("objects as rows and back", () => {
+    expect(readObject("[1]")).toBeUndefined();
+    expect(readObject(" ")).toEqual({});
+    expect(entriesOf('{"a":1,"b":"x"}')).toEqual([
+      ["a", "1"],
+      ["b", "x"],
+    ]);
+    expect(entriesOf('{"a":{}}')).toBeUndefined();
+    expect(
+      JSON.parse(
+        textOf(
+          [
+            ["a", "0.5"],
+            ["", "7"],
+          ],
+          true,
+        ),
+      ),
+    ).toEqual({ a: 0.5 });
+    expect(textOf([["", ""]], false)).toBe("");
+    expect(numbersOf('{"a":1,"b":"x"}')).toEqual({ a: 1 });
+  });
+
+  test("prices in money are the ratios they come from", () => {
+    const texts: PriceTexts = {
+      ModelRatio: '{"m":1.25}',
+      CompletionRatio: '{"m":4,"other":3}',
+      CacheRatio: "{}",
+      CreateCacheRatio: "{}",
+      ModelPrice: "{}",
+    };
+    const [m] = rowsOf(texts);
+    expect(m).toMatchObject({ model: "m", input: 2.5, output: 10, cached: undefined });
+    expect(withRow(texts, m!)).toEqual(texts);
+    const dearer = withRow(texts, { ...m!, output: 15, cached: 0.25 });
+    expect(JSON.parse(dearer.CompletionRatio)).toEqual({ m: 6, other: 3 });
+    expect(JSON.parse(dearer.CacheRatio)).toEqual({ m: 0.1 });
+    const none = { input: undefined, output: undefined, cached: undefined, written: undefined };
+    expect(withRow(texts, { model: "m", ...none, call: 1 })).toMatchObject({
+      ModelRatio: "{}",
+      ModelPrice: '{"m":1}',
+    });
+  });
+
+  test("a channel's lists and keys", () => {
+    expect(listOf(" a, ,b")).toEqual(["a", "b"]);
+    expect(keysOff('{"k":{"status":3,"reason":"401"},"l":{"status":1}}')).toHaveLength(1);
+    expect(keysOff("nonsense")).toEqual([]);
+  });
+});
