@@ -39,10 +39,15 @@ afterAll(async () => {
   await gw.close();
 });
 
-async function enter(visitor: Visitor, path: string): Promise<void> {
+async function enter(
+  visitor: Visitor,
+  path: string,
+  username = "root",
+  password = ROOT_PASSWORD,
+): Promise<void> {
   await visitor.go(`/login?next=${encodeURIComponent(path)}`, "input[name=username]");
-  await visitor.page.locator("input[name=username]").fill("root");
-  await visitor.page.locator("input[name=password]").fill(ROOT_PASSWORD);
+  await visitor.page.locator("input[name=username]").fill(username);
+  await visitor.page.locator("input[name=password]").fill(password);
   await visitor.page.locator("button[type=submit]").click();
   await visitor.page.locator(".tf-page-header").waitFor();
 }
@@ -120,6 +125,39 @@ describe("an administrator's work", () => {
     await page.locator(".semi-table-tbody .semi-table-row").first().waitFor();
     await visitor.go("/", ".tf-hero");
     expect(await page.locator("header").first().innerText()).not.toBe(before);
+    await visitor.close();
+  });
+
+  test("thinking and tools are shown", async () => {
+    const visitor = await Visitor.open(browser, gw.server.url, { ...EN, theme: "dark" });
+    const { page } = visitor;
+    await enter(visitor, "/playground");
+    await page.locator(".tf-wishes .semi-select").first().click();
+    await page.locator(".semi-select-option", { hasText: "claude-sonnet-4-6" }).click();
+    const tools = [{ type: "function", function: { name: "weather", parameters: {} } }];
+    await page.getByPlaceholder('[{"type": "function", …}]').fill(JSON.stringify(tools));
+    await page.locator(".tf-wishes .semi-select").nth(2).click();
+    await page.locator(".semi-select-option", { hasText: "Low" }).click();
+    const wish = { thinking: "let me see", tools: [{ name: "weather", args: { city: "Paris" } }] };
+    await page.locator("textarea[name=say]").fill(ask({ reply: "Looking", ...wish }, "Weather?"));
+    await page.getByRole("button", { name: "Send" }).click();
+    await page.locator(".tf-tool", { hasText: "Paris" }).waitFor();
+    await page.locator(".tf-thinking").waitFor();
+    await visitor.inspect("playground-tools", { ...EN, theme: "dark" });
+    await visitor.close();
+  });
+
+  test("somebody new: nothing used, no key, no administration", async () => {
+    const visitor = await Visitor.open(browser, gw.server.url, EN);
+    const { page } = visitor;
+    const account = await gw.server.createUser();
+    await visitor.go("/pricing", ".tf-prices table");
+    await enter(visitor, "/dashboard", account.user.username, account.password);
+    await page.locator(".tf-usage .tf-empty").waitFor();
+    await visitor.inspect("dashboard-empty", EN);
+    expect(await page.getByRole("link", { name: "Channels" }).count()).toBe(0);
+    await visitor.go("/playground", ".tf-empty");
+    await visitor.inspect("playground-no-key", EN);
     await visitor.close();
   });
 

@@ -30,6 +30,7 @@ const USUAL: Wishes = {
   effort: "",
   tools: "",
 };
+const BOOKED_MS = 1500;
 const EFFORTS = ["", "low", "medium", "high"] as const;
 
 function Labelled({ label, children }: { label: string; children: (id: string) => ReactNode }) {
@@ -181,8 +182,9 @@ export default function PlaygroundPage() {
     setText("");
     const answer = await send(token.id, requestOf({ ...wishes, model }, said));
     if (answer.text) setMessages([...said, { role: "assistant", content: answer.text }]);
+    // what it cost is booked a moment later
+    setTimeout(() => void refresh(), BOOKED_MS);
     await Promise.all([
-      refresh(),
       client.invalidateQueries({ queryKey: ["list"] }),
       client.invalidateQueries({ queryKey: ["dashboard"] }),
     ]);
