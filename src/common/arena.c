@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum { ALIGN = _Alignof(max_align_t) };
-enum { FIRST_CHUNK = 4 * 1024 - 64, SECOND_CHUNK = 2 * 1024 - 64, LARGEST_CHUNK = 256 * 1024 };
+enum { FIRST_CHUNK = 4 * 1024 - 64, SECOND_CHUNK = 1024 - 64, LARGEST_CHUNK = 256 * 1024 };
 
 struct chunk {
     struct chunk *next;
