@@ -104,8 +104,8 @@ static int64_t cpu_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-// What a crowd has left behind goes back to the system once it is quiet: malloc by itself only gives
-// back what lies at the very end of a heap.
+// What a crowd has left behind goes back to the system once it is quiet: malloc by itself only
+// gives back what lies at the very end of a heap.
 static struct err *give_memory_back(struct arena *a, const struct settings *s)
 {
     static int64_t looked_at, gave_at; // in CPU time
@@ -115,6 +115,7 @@ static struct err *give_memory_back(struct arena *a, const struct settings *s)
     looked_at = now;
     if (quiet && now - gave_at > WORTH_MS) {
         gave_at = now;
+        db_pool_shrink(keeper.pool);
         malloc_trim(0);
     }
     return NULL;
