@@ -39,7 +39,7 @@ for (const { name, args, line } of rows) {
   if (!METHODS.includes(method)) problem(ROUTES, line, `unknown method "${method}"`);
   if (!/^"\/.*"$/.test(quoted))
     problem(ROUTES, line, `the path ${quoted} must be a string that begins with /`);
-  const key = `${method} ${path.replace(/:\w+/g, ":").replace(/\{\w+\}/g, ":")}`;
+  const key = `${method} ${path.replace(/\/:\w+/g, "/:").replace(/\{\w+\}/g, ":")}`;
   const before = seen.get(key);
   if (before !== undefined) problem(ROUTES, line, `${method} ${path} is already in line ${before}`);
   seen.set(key, line);

@@ -53,7 +53,7 @@ static void put_models(struct http *x, struct json *j, const struct snapshot *s)
     for (int i = 0; i < s->ability_count; i++)
         if (visible(s, s->abilities[i].group, &ratio))
             seen[n++] = &s->abilities[i];
-    qsort(seen, n, sizeof(*seen), by_model);
+    qsort((void *)seen, n, sizeof(*seen), by_model);
     json_arr(j, "models");
     for (size_t i = 0, k = 0; i < n; i = k) {
         json_obj(j, NULL);

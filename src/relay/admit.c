@@ -24,12 +24,23 @@ static struct str key_of(const struct exchange *x)
     static const char *const others[] = {"x-api-key", "api-key", "x-goog-api-key"};
     for (size_t i = 0; !key.n && i < sizeof(others) / sizeof(*others); i++)
         key = str_trim(http_header(&x->headers, others[i]));
-    return str_starts(key, "sk-") ? str_skip(key, 3) : key;
+    return key;
+}
+
+// Google's clients may put it into the address.
+static struct str key_in_query(const struct relay *r)
+{
+    return r->route->speaks == &gemini_dialect ? url_query(r->arena, r->x->query, "key")
+                                               : (struct str){0};
 }
 
 struct err *relay_identify(struct relay *r, bool *missing)
 {
     struct str key = key_of(r->x);
+    if (!key.n)
+        key = key_in_query(r);
+    if (str_starts(key, "sk-"))
+        key = str_skip(key, 3);
     *missing = false;
     if (!key.n)
         return err_new(r->arena, &err_token_missing, "no key");
@@ -97,12 +108,14 @@ static struct err *read_body(struct relay *r)
     struct str type = http_header(&r->x->headers, "content-type");
     if (type.n && !str_starts(type, "application/json") && !str_starts(type, "text/"))
         return err_new(r->arena, &err_encoding_unsupported, "%.*s", STR_ARGS(type));
+    const struct dialect *speaks = r->route->speaks;
     TRY(json_text_read(r->document, r->x->body, &r->body));
     TRY(json_no_duplicates(r->document, r->body.root));
-    TRY(r->route->speaks->read_head(r->arena, r->body.root, &r->head));
+    TRY(speaks->read_head(r->arena, r->body.root, &r->head));
     if (r->head.model) // outlives the document
         r->head.model = arena_strdup(r->arena, r->head.model);
-    return NULL;
+    return speaks->read_path ? speaks->read_path(r->arena, r->x->path, r->x->query, &r->head)
+                             : NULL;
 }
 
 // --- what might it cost -------------------------------------------------------------
@@ -166,6 +179,8 @@ static struct err *admit_known(struct relay *r, int64_t *quota)
         return NULL;
     TRY(read_body(r));
     TRY(check_model(r));
+    if (r->route->mode == MODE_TOKENS)
+        return NULL; // costs nothing
     TRY(ledger_admits(r->arena));
     return estimate(r, quota);
 }

@@ -36,7 +36,7 @@ static bool reads_all(const struct relay *r)
 static void take_error(struct relay *r, const struct chat_error *e)
 {
     struct arena *a = r->arena;
-    r->upstream_error = (struct chat_error){e->status, {0}, {0}, {0}};
+    r->upstream_error = (struct chat_error){e->status, .retry_after = e->retry_after};
     if (e->type.p)
         r->upstream_error.type = str_of(arena_str(a, e->type));
     if (e->code.p)
@@ -68,14 +68,16 @@ void relay_answer_begin(struct relay *r)
 {
     struct str type = http_header(&r->call->headers_in, "content-type");
     const struct provider *p = r->attempt.provider;
-    r->streaming = r->head.stream && !str_starts(type, "application/json");
+    bool json = str_starts(type, "application/json");
+    r->framing = json ? p->json_framing : p->framing;
+    r->streaming = r->head.stream && r->framing;
     r->in.limit = r->streaming ? STREAM_MOST : WHOLE_MOST;
     r->text.limit = TEXT_MOST;
     r->cutter = (struct cutter){0};
     r->searched = 0;
     r->sign_at = NO_SIGN;
     r->reader = (struct chat_reader){
-        .dialect = p->dialect,
+        .dialect = r->attempt.dialect,
         .arena = r->arena,
         .scratch = r->scratch,
         .sink = {on_event, r},
@@ -132,7 +134,8 @@ static void give_head(struct relay *r, int64_t length)
     struct str type = http_header(&r->call->headers_in, "content-type");
     size_t n = 0;
     if (r->translated || !type.n)
-        type = str_of(r->head.stream ? r->route->speaks->stream_type : "application/json");
+        type = str_of(r->head.stream && !r->head.array ? r->route->speaks->stream_type
+                                                       : "application/json");
     headers[n++] = (struct http_header){STR("Content-Type"), type};
     if (r->head.stream) {
         headers[n++] = (struct http_header){STR("Cache-Control"), STR("no-cache")};
@@ -210,8 +213,7 @@ void relay_answer_gather(struct relay *r)
                                            .scratch = r->scratch,
                                            .sink = {on_passed_event, r}};
     arena_reset(r->joined);
-    while (r->attempt.provider->framing->next(&c, (struct str){r->in.p, r->cutter.at}, false,
-                                              r->joined, &f)) {
+    while (r->framing->next(&c, (struct str){r->in.p, r->cutter.at}, false, r->joined, &f)) {
         if (f.payload.p && chat_read_frame(&r->gatherer, &f))
             break; // not for the books: what it said so far counts
     }
@@ -309,12 +311,10 @@ static struct err *feed_frames(struct relay *r, bool last)
     if (!r->translated)
         look_for_sign(r);
     while (!r->reader.ended && !r->reader.failed &&
-           r->attempt.provider->framing->next(&r->cutter, buf_view(&r->in), last, r->joined, &f))
+           r->framing->next(&r->cutter, buf_view(&r->in), last, r->joined, &f))
         TRY(take_frame(r, &f));
     if (r->reader.failed)
-        return err_new(r->arena, &err_upstream_failed, "error in the stream: %.*s",
-                       (int)(r->upstream_error.message.n < 300 ? r->upstream_error.message.n : 300),
-                       r->upstream_error.message.p ? r->upstream_error.message.p : "");
+        return relay_said_error(r);
     if (last && !r->reader.ended) {
         TRY(chat_read_end(&r->reader));
         if (!r->reader.ended)
@@ -364,11 +364,11 @@ static struct err *read_other(struct relay *r)
 static struct err *feed_whole(struct relay *r)
 {
     arena_reset(r->scratch);
-    if (r->route->mode != MODE_CHAT)
+    if (!relay_is_chat(r))
         return read_other(r);
     TRY(chat_read_whole(&r->reader, buf_view(&r->in)));
     if (r->reader.failed)
-        return err_new(r->arena, &err_upstream_failed, "error in the answer");
+        return relay_said_error(r);
     return NULL;
 }
 

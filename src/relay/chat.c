@@ -62,6 +62,7 @@ struct err *chat_read_end(struct chat_reader *r)
 
 struct err *chat_emit(struct chat_reader *r, struct chat_event ev)
 {
+    ev.owner = r->dialect;
     return r->sink.event(r->sink.self, &ev);
 }
 
@@ -183,7 +184,6 @@ struct err *chat_raw(struct chat_reader *r, struct chat_choice *c, struct str js
     TRY(open_block(r, c, PART_RAW));
     struct chat_event ev = of(c, CHAT_BLOCK);
     ev.text = json;
-    ev.owner = r->dialect;
     return chat_emit(r, ev);
 }
 
@@ -286,6 +286,7 @@ static void add_text(struct answer_part *p, const struct chat_event *ev)
 {
     if (ev->type == CHAT_SIGNATURE) {
         buf_str(&p->signature, ev->text);
+        p->owner = ev->owner;
     } else if (ev->type == CHAT_LOGPROBS) {
         if (p->logprobs.n)
             buf_puts(&p->logprobs, ",");
@@ -325,6 +326,20 @@ static struct err *collect(struct chat_writer *w, const struct chat_event *ev)
             add_text(c->last, ev);
     }
     return NULL;
+}
+
+void chat_write_stream_error(struct chat_writer *w, const struct chat_head *head,
+                             const struct chat_error *e, const char *request_id)
+{
+    if (head->array) {
+        buf_puts(w->out, ",\r\n");
+        w->dialect->write_error(w->out, e, request_id);
+        buf_puts(w->out, "]\n");
+    } else if (w->dialect->write_failure) {
+        w->dialect->write_failure(w, e);
+    } else {
+        w->dialect->write_stream_error(w->out, e, request_id);
+    }
 }
 
 struct err *chat_write(struct chat_writer *w, const struct chat_event *ev)

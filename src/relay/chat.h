@@ -53,6 +53,7 @@ enum relay_mode {
     MODE_MODERATION,
     MODE_RESPONSES,
     MODE_MODELS,
+    MODE_TOKENS, // how many tokens a chat's request has
     MODE_COUNT
 };
 
@@ -65,6 +66,7 @@ struct chat_head {
     bool wants_usage;   // a streaming client asked to see the usage
     int64_t max_output; // tokens; 0 = not said
     int64_t choices;    // how many answers were asked for, at least 1
+    bool array;         // streamed as the elements of one JSON array (Gemini without alt=sse)
 };
 
 enum chat_role { ROLE_SYSTEM, ROLE_USER, ROLE_ASSISTANT, ROLE_TOOL };
@@ -87,12 +89,12 @@ struct chat_part {
     struct str text;
     struct str url, data, mime, file_id; // media: a URL, or base64 bytes, or a reference
     const char *id, *name, *detail;
-    struct str signature, redacted; // opaque state of the model's thinking
+    struct str signature, redacted; // opaque state of the model's thinking, which is `owner`'s
     bool is_error;
     const char *cache_ttl;       // a cache marker stands behind this part: "5m", "1h"; NULL none
     struct chat_part *parts;     // PART_TOOL_RESULT
     yyjson_val *raw;             // as received, for writers of the same dialect
-    const struct dialect *owner; // whose dialect `raw` is
+    const struct dialect *owner; // whose dialect `raw`, `signature` and `redacted` are
 };
 
 struct chat_message {
@@ -105,7 +107,8 @@ struct chat_message {
 struct chat_tool {
     struct chat_tool *next;
     const char *name, *description;
-    yyjson_val *schema; // NULL = no parameters
+    const char *space, *local; // of a tool in a namespace: where, and its name there
+    yyjson_val *schema;        // NULL = no parameters
     bool strict, strict_said, custom;
     const char *cache_ttl;
     yyjson_val *raw;
@@ -153,6 +156,7 @@ struct chat_request {
 
     const char *user, *tier, *cache_key, *verbosity;
     yyjson_val *metadata;
+    const char *kept;            // a member that means what the provider keeps: no other can follow
     bool old_functions;          // the caller knows functions and function_call, not tools
     yyjson_val *body;            // all of it, as received: members unknown to us ride along to a
     const struct dialect *owner; // provider of this dialect
@@ -209,6 +213,7 @@ enum chat_event_type {
 struct chat_error {
     int status;
     struct str type, code, message; // the provider's words; .p NULL if absent
+    int retry_after;                // seconds; 0: not said
 };
 
 // Per choice, blocks are sequential: an index is never reopened, and 0, 1, 2 ... follow each other.
@@ -218,7 +223,7 @@ struct chat_event {
     enum part_kind kind;
     struct str id, name, text; // valid until the event has been handled
     bool redacted;
-    const struct dialect *owner; // of a _RAW block
+    const struct dialect *owner; // whose reply it is: of a _RAW block, of a signature
     int choice;                  // which of several answers; 0 mostly
     enum chat_stop reason;
     struct chat_usage usage;
@@ -260,6 +265,7 @@ struct framing {
 };
 
 extern const struct framing sse_framing;
+extern const struct framing array_framing; // the elements of one JSON array
 
 // --- dialects: the meaning of payloads --------------------------------------------
 
@@ -311,7 +317,7 @@ struct answer_part {
     struct buf signature; // of thinking
     struct buf logprobs;  // items of the array, comma-separated
     bool redacted;
-    const struct dialect *owner;
+    const struct dialect *owner; // of raw JSON, of a signature
 };
 
 struct chat_writer { // events -> a client's bytes
@@ -325,6 +331,7 @@ struct chat_writer { // events -> a client's bytes
     bool stream; // false: events are collected, CHAT_END writes one JSON document
     bool wants_usage;
     int64_t prompt_estimate;    // for dialects that tell the input's size before it is known
+    int64_t passed;             // frames that went to the client untranslated, before a failure
     struct chat_answer *answer; // what was collected
     size_t answer_max;          // bytes; 0: 64 MiB
     void *own;                  // the dialect's, in `arena`
@@ -336,6 +343,9 @@ struct dialect {
 
     // As spoken by a caller.
     struct err *(*read_head)(struct arena *a, yyjson_val *body, struct chat_head *out);
+    // What stands in the address instead of the body: model, streaming. NULL: nothing does.
+    struct err *(*read_path)(struct arena *a, struct str path, struct str query,
+                             struct chat_head *out);
     struct err *(*parse_request)(struct arena *a, yyjson_val *body, struct chat_request *out);
     struct err *(*write_event)(struct chat_writer *w, const struct chat_event *ev);
     void (*write_answer)(struct chat_writer *w, const struct chat_answer *answer);
@@ -343,6 +353,11 @@ struct dialect {
     void (*write_error)(struct buf *out, const struct chat_error *e, const char *request_id);
     // The frame that ends a stream which cannot go on; never a normal end.
     void (*write_stream_error)(struct buf *out, const struct chat_error *e, const char *request_id);
+    // The same, where it depends on what was written before. NULL: it does not.
+    void (*write_failure)(struct chat_writer *w, const struct chat_error *e);
+
+    // The answer to MODE_TOKENS. NULL: its callers cannot ask.
+    void (*write_tokens)(struct buf *out, int64_t tokens);
 
     // As spoken by a provider.
     struct err *(*write_request)(struct arena *a, const struct chat_request *in,
@@ -360,7 +375,7 @@ struct dialect {
     const char *const *signs;
 };
 
-extern const struct dialect openai_dialect, claude_dialect;
+extern const struct dialect openai_dialect, claude_dialect, gemini_dialect, responses_dialect;
 
 // --- what a relay calls ---------------------------------------------------------------
 
@@ -375,6 +390,15 @@ struct err *chat_read_end(struct chat_reader *r);
 // Streams the event, or collects it and writes the whole answer when it is CHAT_END. Writes nothing
 // for CHAT_FAILED: that is the relay's to retry or to tell. err_upstream_too_large.
 struct err *chat_write(struct chat_writer *w, const struct chat_event *ev);
+
+// The end of a stream that was cut, however it is streamed: after chat_write, or (`passed`) after
+// frames that were only forwarded.
+void chat_write_stream_error(struct chat_writer *w, const struct chat_head *head,
+                             const struct chat_error *e, const char *request_id);
+
+// Does a request hold state of some provider's thinking that its client only carried? Such a
+// request is translated even between equal dialects, which leaves out what is somebody else's.
+bool chat_carries(struct str body);
 
 // The words of our own failures, for write_error: `message` is shown to the caller.
 struct chat_error chat_error_of(const struct err *e, const char *message);

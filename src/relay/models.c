@@ -1,5 +1,7 @@
-// GET /v1/models and /v1/models/{id}: what this key may use, in the dialect its headers ask for.
+// GET /v1/models, /v1beta/models and one of them: what this key may use, in the dialect that the
+// path or the headers ask for.
 
+#include <stdio.h>
 #include <string.h>
 
 #include "common/arena.h"
@@ -32,25 +34,61 @@ static void put_claude(struct json *j, const char *key, const struct candidates 
     json_end(j);
 }
 
+static const char *const actions[] = {"generateContent", "streamGenerateContent", "countTokens"};
+
+static void put_gemini(struct json *j, const char *key, const struct candidates *c)
+{
+    char name[256];
+    snprintf(name, sizeof(name), "models/%s", c->model);
+    json_obj(j, key);
+    json_str(j, "name", name);
+    json_str(j, "baseModelId", c->model);
+    json_str(j, "version", "001");
+    json_str(j, "displayName", c->model);
+    json_arr(j, "supportedGenerationMethods");
+    for (size_t i = 0; i < sizeof(actions) / sizeof(*actions); i++)
+        json_str(j, NULL, actions[i]);
+    json_end(j);
+    json_end(j);
+}
+
 typedef void put_model(struct json *j, const char *key, const struct candidates *c);
 
-static void write_list(const struct relay *r, struct json *j, put_model *put, bool claude)
+struct form {
+    put_model *put;
+    const char *list; // the member that has the models
+};
+
+static const struct form openai_form = {put_openai, "data"}, claude_form = {put_claude, "data"},
+                         gemini_form = {put_gemini, "models"};
+
+// Google's clients have paths of their own, but may be told to use /v1.
+static const struct form *form_of(const struct relay *r)
+{
+    if (http_header(&r->x->headers, "anthropic-version").p)
+        return &claude_form;
+    bool google =
+        r->route->speaks == &gemini_dialect || http_header(&r->x->headers, "x-goog-api-key").p;
+    return google ? &gemini_form : &openai_form;
+}
+
+static void write_list(const struct relay *r, struct json *j, const struct form *form)
 {
     const char *first = NULL, *last = NULL;
     json_obj(j, NULL);
-    if (!claude)
+    if (form == &openai_form)
         json_str(j, "object", "list");
-    json_arr(j, "data");
+    json_arr(j, form->list);
     for (int i = 0; i < r->snapshot->ability_count; i++) {
         const struct candidates *c = &r->snapshot->abilities[i];
         if (!may_see(r, c))
             continue;
-        put(j, NULL, c);
+        form->put(j, NULL, c);
         first = first ? first : c->model;
         last = c->model;
     }
     json_end(j);
-    if (claude) {
+    if (form == &claude_form) {
         json_bool(j, "has_more", false);
         json_str(j, "first_id", first);
         json_str(j, "last_id", last);
@@ -58,17 +96,24 @@ static void write_list(const struct relay *r, struct json *j, put_model *put, bo
     json_end(j);
 }
 
+// What stands behind ".../models/"; .n 0 where all are asked for.
+static struct str asked_model(const struct relay *r)
+{
+    static const char mark[] = "/models/";
+    struct str path = r->x->path;
+    const char *at = memmem(path.p, path.n, mark, sizeof(mark) - 1);
+    return at ? str_skip(path, (size_t)(at - path.p) + sizeof(mark) - 1) : (struct str){0};
+}
+
 struct err *relay_models(struct relay *r)
 {
-    static const char prefix[] = "/v1/models/";
-    bool claude = http_header(&r->x->headers, "anthropic-version").p != NULL;
-    put_model *put = claude ? put_claude : put_openai;
+    const struct form *form = form_of(r);
+    r->own_answer = true;
     r->out.limit = ANSWER_MOST;
     struct json j = {.out = &r->out};
-    struct str path = r->x->path;
-    struct str id = str_starts(path, prefix) ? str_skip(path, strlen(prefix)) : (struct str){0};
+    struct str id = asked_model(r);
     if (!id.n) {
-        write_list(r, &j, put, claude);
+        write_list(r, &j, form);
         return NULL;
     }
     struct str name = url_decode(r->arena, id, false);
@@ -76,6 +121,6 @@ struct err *relay_models(struct relay *r)
     const struct candidates *c = snapshot_candidates(r->snapshot, r->caller->group, model);
     if (!c || !may_see(r, c))
         return err_new(r->arena, &err_model_not_found, "%.191s", model);
-    put(&j, NULL, c);
+    form->put(&j, NULL, c);
     return NULL;
 }

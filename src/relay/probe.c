@@ -90,13 +90,14 @@ static struct err *begin(struct probing *p, struct arena *a, const struct channe
     p->attempt = (struct attempt){
         .arena = a,
         .provider = provider,
-        .mode = mode,
+        .mode = provider_mode(provider, mode, model),
         .base_url = c->base_url,
         .key = choose_key(a, c),
         .model = model,
         .other = c->other,
         .headers = BUF(1 << 16),
     };
+    p->attempt.dialect = provider_dialect(provider, p->attempt.mode);
     arena_defer(a, free_buf, &p->attempt.headers);
     p->target = (struct chat_target){.model = model, .quirks = provider->quirks};
     return NULL;
@@ -166,7 +167,7 @@ static struct err *write_body(struct probing *p, struct str *out)
     BUF_HERE(body, 1 << 20);
     if (provider->fix_request)
         TRY(provider->fix_request(&p->attempt, &request));
-    TRY(provider->dialect->write_request(p->arena, &request, &p->target, &body));
+    TRY(p->attempt.dialect->write_request(p->arena, &request, &p->target, &body));
     return override(p, str_of(arena_str(p->arena, buf_view(&body))), out);
 }
 
@@ -227,7 +228,7 @@ static const char *refusal(struct probing *p)
     struct str body = p->answer.body, text = body;
     yyjson_val *root;
     if (!json_read(p->arena, body, &root) &&
-        p->attempt.provider->dialect->read_error(root, &p->error) && p->error.message.p)
+        p->attempt.dialect->read_error(root, &p->error) && p->error.message.p)
         text = p->error.message;
     return arena_printf(p->arena, "HTTP %d: %s", p->answer.status,
                         without_key(p->arena, text, p->attempt.key));
@@ -259,7 +260,7 @@ static const char *read_answer(struct probing *p)
 {
     ARENA(scratch);
     struct chat_reader reader = {
-        .dialect = p->attempt.provider->dialect,
+        .dialect = p->attempt.dialect,
         .arena = p->arena,
         .scratch = scratch,
         .sink = {on_event, p},

@@ -11,13 +11,13 @@
 static const struct {
     const struct err_kind *kind;
     const char *code; // OpenAI's
-    int openai, claude;
+    int openai, claude, gemini;
 } known[] = {
-    {&err_token_missing, "invalid_api_key", 401, 401},
-    {&err_token_invalid, "invalid_api_key", 401, 401},
-    {&err_quota_insufficient, "insufficient_quota", 429, 402},
-    {&err_token_exhausted, "insufficient_quota", 429, 402},
-    {&err_upstream_rate_limited, "rate_limit_exceeded", 429, 429},
+    {&err_token_missing, "invalid_api_key", 401, 401, 401},
+    {&err_token_invalid, "invalid_api_key", 401, 401, 400},
+    {&err_quota_insufficient, "insufficient_quota", 429, 402, 429},
+    {&err_token_exhausted, "insufficient_quota", 429, 402, 429},
+    {&err_upstream_rate_limited, "rate_limit_exceeded", 429, 429, 429},
 };
 
 static bool is_word(char c)
@@ -45,10 +45,13 @@ void relay_error_words(struct arena *a, const struct dialect *speaks, const stru
                        const struct chat_error *upstream, struct chat_error *out)
 {
     *out = chat_error_of(e, i18n_error(a, LANGUAGE_EN, e));
+    out->retry_after = e->retry_after;
     for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
         if (known[i].kind != e->kind)
             continue;
-        out->status = speaks == &claude_dialect ? known[i].claude : known[i].openai;
+        out->status = speaks == &claude_dialect   ? known[i].claude
+                      : speaks == &gemini_dialect ? known[i].gemini
+                                                  : known[i].openai;
         out->code = str_of(known[i].code);
     }
     bool theirs = e->kind == &err_upstream_rejected || e->kind == &err_upstream_rate_limited;

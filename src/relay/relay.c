@@ -106,11 +106,16 @@ static bool may_try_again(const struct relay *r);
 
 static enum relay_step send_up(struct relay *r)
 {
+    if (relay_counts_itself(r)) {
+        r->step = RELAY_SETTLE; // where it goes on
+        relay_on_worker(r, relay_count_tokens);
+        return RELAY_WAIT;
+    }
     struct err *e = relay_prepare(r);
     if (e) {
         r->failed = e;
         relay_attempt_failed(r, e);
-        bool other = e->kind == &err_mode_unsupported || may_try_again(r);
+        bool other = relay_unsuited(e) || may_try_again(r);
         r->ending = ENDED_ERROR;
         return other ? RELAY_CHOOSE : RELAY_SETTLE;
     }
@@ -410,8 +415,8 @@ static const struct tally *tally_of(const struct relay_route *route, const char 
 static void count_answer(const struct relay *r, int status)
 {
     static const char *const modes[MODE_COUNT] = {
-        "chat",   "completion",    "embedding",  "rerank",    "image", "image_edit",
-        "speech", "transcription", "moderation", "responses", "models"};
+        "chat",   "completion",    "embedding",  "rerank",    "image",  "image_edit",
+        "speech", "transcription", "moderation", "responses", "models", "tokens"};
     const char *mode = modes[r->route->mode];
     const struct tally *t = tally_of(r->route, mode);
     struct metric_cell *cell = t->fine;
@@ -442,7 +447,14 @@ static void break_off(struct relay *r)
     BUF_HERE(out, 64 << 10);
     relay_answer_flush(r);
     relay_error_words(r->arena, r->route->speaks, r->failed, &r->upstream_error, &words);
-    r->route->speaks->write_stream_error(&out, &words, r->x->request_id);
+    struct chat_writer passed = {.dialect = r->route->speaks,
+                                 .arena = r->arena,
+                                 .model = r->head.model,
+                                 .id = r->reader.id.p,
+                                 .passed = r->frames};
+    struct chat_writer *w = r->translated ? &r->writer : &passed;
+    w->out = &out;
+    chat_write_stream_error(w, &r->head, &words, r->x->request_id);
     struct str piece = buf_view(&out);
     exchange_write(r->x, &piece, 1);
     log_write(LOG_WARN, r->x->request_id, "broken off: %s: %s", r->failed->kind->code,
@@ -462,7 +474,7 @@ static void finish(struct relay *r)
         return;
     }
     count_answer(r, r->gone ? err_client_gone.status : 200);
-    if (r->route->mode == MODE_MODELS) {
+    if (r->own_answer && !r->gone) {
         struct buf out = r->out;
         r->out = BUF(0);
         release(r);

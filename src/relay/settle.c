@@ -18,12 +18,8 @@ static void count_on_worker(struct job *job)
     struct relay *r = (struct relay *)job;
     const char *model = r->head.model;
     if (!r->usage.prompt_known) {
-        bool chat = r->route->mode == MODE_CHAT;
-        if (chat && !r->parsed && !r->body.root)
-            (void)json_read(r->arena, r->body.text, &r->body.root); // it was valid before
-        if (chat && !r->parsed)
-            r->parsed = !r->route->speaks->parse_request(r->arena, r->body.root, &r->request);
-        if (chat && r->parsed)
+        bool chat = relay_is_chat(r);
+        if (chat && !relay_parse(r))
             r->usage.prompt = count_prompt(&r->request, model);
         else
             r->usage.prompt = count_text(r->body.text, model);
@@ -178,8 +174,8 @@ static const char *other_json(struct relay *r, bool consumed)
         json_str(&j, "stream_end", endings[r->ending]);
     json_arr(&j, "request_conversion");
     json_str(&j, NULL, r->route->speaks->name);
-    if (r->attempt.provider && r->attempt.provider->dialect != r->route->speaks)
-        json_str(&j, NULL, r->attempt.provider->dialect->name);
+    if (r->attempt.dialect && r->attempt.dialect != r->route->speaks)
+        json_str(&j, NULL, r->attempt.dialect->name);
     json_end(&j);
     if (r->sent_model && r->head.model && strcmp(r->sent_model, r->head.model) != 0)
         json_str(&j, "upstream_model_name", r->sent_model);
@@ -262,7 +258,8 @@ static void write_down(struct relay *r, bool billable)
 // Comes by again after each visit to a worker.
 enum relay_step relay_settle(struct relay *r)
 {
-    bool billable = r->caller && !r->caller->unknown && r->price && r->reader.dialect;
+    bool billable = r->caller && !r->caller->unknown && r->price && r->reader.dialect &&
+                    r->route->mode != MODE_TOKENS;
     if (billable && r->settling == SETTLE_COUNT) {
         r->settling = SETTLE_PRICE;
         r->counted = must_count(r);

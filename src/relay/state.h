@@ -61,7 +61,8 @@ struct relay {
     struct choice choice;
     int attempts;
     const char *sent_model;
-    bool unsuited; // a channel was passed over because it cannot do this mode
+    bool unsuited;   // a channel was passed over because it cannot do this mode
+    bool own_answer; // `out` is all of it: no upstream was asked
 
     // send
     struct attempt attempt;
@@ -76,7 +77,8 @@ struct relay {
     struct chat_target target;
     struct chat_reader reader;
     struct chat_writer writer;
-    bool streaming;  // this answer comes in frames
+    bool streaming; // this answer comes in frames
+    const struct framing *framing;
     bool hide_usage; // the client did not ask for the usage frame that we asked for
     struct buf in;   // of the upstream, as received
     struct cutter cutter;
@@ -110,6 +112,18 @@ struct relay {
     struct relay *next, *prev; // of those running on this loop
 };
 
+// A conversation: it has a dialect that can be translated.
+static inline bool relay_is_chat(const struct relay *r)
+{
+    return r->route->mode == MODE_CHAT || r->route->mode == MODE_RESPONSES;
+}
+
+// Another channel may be able to: nobody was asked.
+static inline bool relay_unsuited(const struct err *e)
+{
+    return e->kind == &err_mode_unsupported || e->kind == &err_state_unsupported;
+}
+
 // relay.c
 struct db_pool *relay_pool(void);
 void relay_go(struct relay *r, enum relay_step step);
@@ -126,7 +140,9 @@ void relay_cover_on_worker(struct job *job);      // r->quota_wanted, from the b
 
 // upstream.c
 struct err *relay_prepare(struct relay *r); // the attempt and its call, ready to start
+struct err *relay_parse(struct relay *r);   // the caller's request, once
 void relay_attempt_failed(struct relay *r, const struct err *e); // health, exclusion
+struct err *relay_said_error(struct relay *r);     // what a failure inside an answer means
 struct err *relay_upstream_error(struct relay *r); // what a status that is no success means
 
 // answer.c: from upstream bytes to client bytes
@@ -144,6 +160,10 @@ enum relay_step relay_settle(struct relay *r);
 
 // models.c
 struct err *relay_models(struct relay *r); // the answer, into r->out
+
+// tokens.c
+bool relay_counts_itself(struct relay *r); // MODE_TOKENS, and this channel's provider cannot tell
+void relay_count_tokens(struct job *job);  // on a worker: the answer, into r->out
 
 // refuse.c
 void relay_refuse_said(struct exchange *x, const struct dialect *speaks, const struct err *e,

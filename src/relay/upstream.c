@@ -88,9 +88,9 @@ static struct str quoted(struct arena *a, const char *text)
 }
 
 // stream_options with include_usage switched on, the rest as it was.
-static struct str with_usage(struct arena *a, yyjson_val *options)
+static struct str with_usage(struct arena *a, yyjson_val *options, size_t body_size)
 {
-    BUF_HERE(out, 64 << 10);
+    BUF_HERE(out, body_size * 8 + 64); // written anew it may grow, but not beyond that
     struct json j = {.out = &out};
     size_t i, max;
     yyjson_val *name, *value;
@@ -107,8 +107,7 @@ static struct str with_usage(struct arena *a, yyjson_val *options)
 
 static bool asks_for_usage(const struct relay *r)
 {
-    return r->head.stream && !r->head.wants_usage &&
-           r->attempt.provider->dialect == &openai_dialect &&
+    return r->head.stream && !r->head.wants_usage && r->attempt.dialect == &openai_dialect &&
            !(r->attempt.provider->quirks & NO_STREAM_USAGE);
 }
 
@@ -118,22 +117,26 @@ static void edit_body(struct relay *r)
     const struct snapshot_channel *c = r->choice.channel;
     struct json_edit edits[JSON_EDITS_MOST];
     size_t count = 0;
-    if (strcmp(r->sent_model, r->head.model) != 0)
+    if (strcmp(r->sent_model, r->head.model) != 0 && !r->route->speaks->read_path)
         edits[count++] = (struct json_edit){"model", quoted(r->arena, r->sent_model)};
     if (r->hide_usage)
         edits[count++] = (struct json_edit){
-            "stream_options", with_usage(r->arena, yyjson_obj_get(r->body.root, "stream_options"))};
+            "stream_options",
+            with_usage(r->arena, yyjson_obj_get(r->body.root, "stream_options"), r->body.text.n)};
     for (int i = 0; i < c->param_count && count < JSON_EDITS_MOST; i++)
         edits[count++] =
             (struct json_edit){arena_str(r->arena, c->params[i].name), c->params[i].value};
     r->call->pieces = json_text_edit(r->arena, &r->body, edits, count, r->call->body, CALL_PIECES);
 }
 
-static struct err *parse_request(struct relay *r)
+struct err *relay_parse(struct relay *r)
 {
     if (r->parsed)
         return NULL;
+    if (!r->body.root) // given up after it was read
+        TRY(json_read(r->arena, r->body.text, &r->body.root));
     TRY(r->route->speaks->parse_request(r->arena, r->body.root, &r->request));
+    r->request.head = r->head;
     r->parsed = true;
     return NULL;
 }
@@ -159,7 +162,9 @@ static struct err *translate_body(struct relay *r)
 {
     const struct provider *p = r->attempt.provider;
     const struct snapshot_channel *c = r->choice.channel;
-    TRY(parse_request(r));
+    TRY(relay_parse(r));
+    if (r->request.kept && r->attempt.dialect != r->request.owner)
+        return err_new(r->arena, &err_state_unsupported, "%s", r->request.kept);
     struct chat_request *request = NEW(r->arena, struct chat_request);
     *request = r->request; // an attempt's changes must not reach the next one
     add_system_prompt(r, request);
@@ -170,7 +175,7 @@ static struct err *translate_body(struct relay *r)
     struct buf *body = NEW(r->arena, struct buf);
     *body = BUF(OUT_MOST);
     arena_defer(r->arena, free_buf, body);
-    TRY(p->dialect->write_request(r->arena, request, &r->target, body));
+    TRY(r->attempt.dialect->write_request(r->arena, request, &r->target, body));
     if (body->overflow)
         return err_new(r->arena, &err_body_too_large, "translated request");
     r->call->body[0] = buf_view(body);
@@ -199,11 +204,14 @@ static struct err *find_provider(struct relay *r)
                        (long long)c->row.id, c->row.type);
     buf_clear(&r->attempt.headers);
     struct buf headers = r->attempt.headers.limit ? r->attempt.headers : BUF(64 << 10);
-    r->translated = p->dialect != r->route->speaks;
+    enum relay_mode mode = provider_mode(p, r->route->mode, r->sent_model);
+    const struct dialect *dialect = provider_dialect(p, mode);
+    r->translated = dialect != r->route->speaks;
     r->attempt = (struct attempt){
         .arena = r->arena,
         .provider = p,
-        .mode = r->route->mode,
+        .mode = mode,
+        .dialect = dialect,
         .stream = r->head.stream,
         .base_url = text_is_empty(c->row.base_url) ? p->base_url : c->row.base_url,
         .key = r->choice.key->text,
@@ -213,10 +221,16 @@ static struct err *find_provider(struct relay *r)
         .caller_header = r->translated ? NULL : caller_header,
         .caller = r,
     };
-    bool chat = r->route->mode == MODE_CHAT;
-    if ((r->translated && !chat) || !p->path[r->route->mode])
+    if ((r->translated && !relay_is_chat(r)) || !p->path[mode])
         return err_new(r->arena, &err_mode_unsupported, "%s", p->name);
     return NULL;
+}
+
+// Between equal dialects the body is only edited, unless something must be put in or taken out.
+static bool is_rewritten(const struct relay *r)
+{
+    const struct snapshot_channel *c = r->choice.channel;
+    return relay_is_chat(r) && (!text_is_empty(c->row.system_prompt) || chat_carries(r->body.text));
 }
 
 struct err *relay_prepare(struct relay *r)
@@ -224,16 +238,16 @@ struct err *relay_prepare(struct relay *r)
     const struct snapshot_channel *c = r->choice.channel;
     TRY(map_model(r));
     TRY(find_provider(r));
+    r->translated = r->translated || is_rewritten(r);
+    r->attempt.array = r->head.array && !r->translated;
     TRY(attempt_prepare(&r->attempt));
     TRY(add_headers(r));
     r->hide_usage = asks_for_usage(r);
     r->call = NEW(r->arena, struct call);
-    bool own_prompt = !text_is_empty(c->row.system_prompt) && r->route->mode == MODE_CHAT;
-    if (r->translated || own_prompt)
+    if (r->translated)
         TRY(translate_body(r));
     else
         edit_body(r);
-    r->translated = r->translated || own_prompt;
     TRY(url_parse(r->arena, r->attempt.url, &r->call->url));
     r->call->arena = r->arena;
     r->call->method = "POST";
@@ -265,13 +279,35 @@ static int retry_after(const struct call *c)
                : 0;
 }
 
+// A failure inside a stream or a good status: nothing is known of it but the provider's words.
+// Those about keys and money may be about anything (a moderator's 403), and say nothing of this
+// channel.
+struct err *relay_said_error(struct relay *r)
+{
+    const struct chat_error *said = &r->upstream_error;
+    size_t i = 0;
+    while (said->status < meanings[i].from || said->status > meanings[i].to)
+        i++;
+    const struct err_kind *kind = meanings[i].kind;
+    if (kind == &err_upstream_credentials)
+        kind = &err_upstream_failed;
+    struct err *e = err_new(r->arena, kind, "error in the answer: %.*s",
+                            (int)(said->message.n < 300 ? said->message.n : 300),
+                            said->message.p ? said->message.p : "");
+    if (kind == &err_upstream_rejected)
+        e->status = said->status;
+    return e;
+}
+
 struct err *relay_upstream_error(struct relay *r)
 {
     int status = r->call->status;
     yyjson_val *body = NULL;
     r->upstream_error = (struct chat_error){.status = status};
     if (!json_read(r->arena, buf_view(&r->in), &body))
-        r->attempt.provider->dialect->read_error(body, &r->upstream_error);
+        r->attempt.dialect->read_error(body, &r->upstream_error);
+    if (status == 400 && r->upstream_error.status == 401)
+        status = 401; // Google's answer to a wrong key
     size_t i = 0;
     while (status < meanings[i].from || status > meanings[i].to)
         i++;
@@ -281,6 +317,8 @@ struct err *relay_upstream_error(struct relay *r)
                 r->upstream_error.message.p ? r->upstream_error.message.p : "");
     e->status = meanings[i].kind == &err_upstream_rejected ? status : meanings[i].kind->status;
     e->retry_after = retry_after(r->call);
+    if (!e->retry_after)
+        e->retry_after = r->upstream_error.retry_after;
     return e;
 }
 
@@ -337,7 +375,7 @@ void relay_attempt_failed(struct relay *r, const struct err *e)
     struct health *h = r->choice.key->health;
     if (!r->tried)
         r->tried = NEW(r->arena, struct tried);
-    if (e->kind == &err_mode_unsupported) {
+    if (relay_unsuited(e)) {
         r->unsuited = true;
         r->attempts--; // nobody was asked
         tried_channel(r->tried, r->choice.channel->row.id);

@@ -175,11 +175,33 @@ static void on_answered(struct job *job)
 
 // --- what has no handler ------------------------------------------------------------------
 
+// Where nobody answers, the path still tells who asked. The first that fits counts.
+static const struct {
+    const char *folder, *mark; // mark: something that must stand in it
+    const struct dialect *speaks;
+} folders[] = {
+    {"/v1/messages", "", &claude_dialect},
+    {"/v1/models", ":", &gemini_dialect},
+    {"/v1beta", "", &gemini_dialect},
+    {"/v1", "", &openai_dialect},
+};
+
+static const struct dialect *dialect_of(struct str path, const struct route *route)
+{
+    if (route)
+        return route->kind == ROUTE_RELAY ? route->relay.speaks : NULL;
+    for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
+        if (under(path, folders[i].folder) &&
+            memmem(path.p, path.n, folders[i].mark, strlen(folders[i].mark)))
+            return folders[i].speaks;
+    return NULL;
+}
+
 static void refuse(struct exchange *x, const struct route *route, const struct err *e)
 {
-    if (under(x->path, "/v1") || (route && route->kind == ROUTE_RELAY)) {
-        const struct dialect *by_path = under(x->path, "/v1/messages") ? &claude_dialect : NULL;
-        relay_refuse(x, route ? route->relay.speaks : by_path, e);
+    const struct dialect *speaks = dialect_of(x->path, route);
+    if (speaks) {
+        relay_refuse(x, speaks, e);
         return;
     }
     struct request *r = request_new(x, route);
@@ -202,6 +224,8 @@ static void on_reject(struct exchange *x, const struct err *e)
 static void refuse_unknown(struct exchange *x, const struct route *other)
 {
     const struct err_kind *kind = other ? &err_method_not_allowed : &err_route_not_found;
+    if (other && other->kind == ROUTE_RELAY && http_header(&x->headers, "upgrade").n)
+        kind = &err_websocket_unsupported; // Codex then goes on without one
     refuse(x, other, err_new(x->arena, kind, "%.*s", STR_ARGS(x->path)));
 }
 
@@ -234,8 +258,11 @@ static void on_request(struct exchange *x)
 
 static void on_finish(struct exchange *x)
 {
-    bool busy = under(x->path, "/v1") || under(x->path, "/healthz") || under(x->path, "/readyz") ||
-                under(x->path, "/metrics") || under(x->path, "/assets");
+    static const char *const often[] = {"/v1",     "/v1beta",  "/healthz",
+                                        "/readyz", "/metrics", "/assets"};
+    bool busy = false;
+    for (size_t i = 0; i < sizeof(often) / sizeof(*often); i++)
+        busy = busy || under(x->path, often[i]);
     enum log_level level = busy ? LOG_DEBUG : LOG_INFO;
     if (under(x->path, "/api"))
         metric_add(metric_cell(METRIC_MANAGEMENT, arena_printf(x->arena, "%d", x->status), NULL),

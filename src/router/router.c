@@ -58,7 +58,7 @@ static int by_path(const void *a, const void *b)
 static void compile(void)
 {
     for (size_t i = 0; i < ROUTES; i++)
-        if (strchr(routes[i].path, ':'))
+        if (strpbrk(routes[i].path, ":*"))
             named[named_count++] = &routes[i];
         else
             fixed[fixed_count++] = &routes[i];
@@ -98,12 +98,20 @@ static size_t find_fixed(struct str path)
     return low < fixed_count && str_is(path, fixed[low]->path) ? low : fixed_count;
 }
 
+// "*" stands for all the rest of a path, "*:action" for all of it before that end.
+static bool fits_rest(struct str rest, struct str end)
+{
+    return rest.n > end.n && (!end.n || !memcmp(rest.p + rest.n - end.n, end.p, end.n));
+}
+
 // Does the path fit the pattern, piece by piece? Pieces behind ":name" go into the match.
 static bool fits(struct str path, const char *pattern, struct route_match *out)
 {
     struct str want = str_of(pattern), name, piece;
     size_t params = 0;
     while (str_next(&want, '/', &name)) {
+        if (str_starts(name, "*"))
+            return fits_rest(path, str_skip(name, 1));
         if (!str_next(&path, '/', &piece))
             return false;
         if (!str_starts(name, ":")) {

@@ -24,10 +24,10 @@ struct asset_table {
     struct asset assets[]; // sorted by path
 };
 
-extern const unsigned char embed_web[];
+extern const struct asset_table embed_web; // its bytes, in place
 
 static const char policy[] =
-    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "default-src 'self'; script-src 'self'; style-src 'self'; "
     "img-src 'self' data: blob: https:; font-src 'self' data:; connect-src 'self'; "
     "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
 
@@ -35,14 +35,9 @@ static const char no_console[] =
     "Token Factory is running, but this program was built without its console.\n"
     "\"make\" builds both. The API is at /v1, the management API at /api.\n";
 
-static const struct asset_table *table(void)
-{
-    return (const struct asset_table *)(const void *)embed_web;
-}
-
 static const char *text_at(uint32_t at)
 {
-    return (const char *)embed_web + at;
+    return (const char *)&embed_web + at;
 }
 
 // --- which file ---------------------------------------------------------------------------
@@ -57,7 +52,7 @@ static int compare(const void *path, const void *asset)
 
 static const struct asset *find(struct str path)
 {
-    return bsearch(&path, table()->assets, table()->count, sizeof(struct asset), compare);
+    return bsearch(&path, embed_web.assets, embed_web.count, sizeof(struct asset), compare);
 }
 
 // A missing script must not be answered by a page: browsers would run it as a script.
@@ -141,7 +136,7 @@ static void answer(struct exchange *x, const struct asset *a)
 {
     struct variant v = choose(x, a);
     bool known = has_already(x, v.tag);
-    struct str body = {(const char *)embed_web + v.bytes.at, v.bytes.n};
+    struct str body = {text_at(v.bytes.at), v.bytes.n};
     struct headers h = {0};
     add(&h, "ETag", v.tag);
     add(&h, "Cache-Control", a->immutable ? "public, max-age=31536000, immutable" : "no-cache");
@@ -173,7 +168,7 @@ bool web_serve(struct exchange *x)
     const struct asset *asset = asset_for(x);
     if (asset)
         answer(x, asset);
-    else if (!table()->count && (str_is(x->path, "/") || may_be_page(x)))
+    else if (!embed_web.count && (str_is(x->path, "/") || may_be_page(x)))
         answer_without(x);
     else
         return false;

@@ -1,6 +1,6 @@
 // Every way in which an upstream can misbehave, and what the client gets in its dialect.
 import { describe, expect, test } from "bun:test";
-import { until } from "../support/eventually";
+import { eventually, until } from "../support/eventually";
 import { type Directives, OPENAI_KEY } from "../support/fake";
 import { gateway } from "../support/gateway";
 import { type Channel, explained } from "../support/management";
@@ -282,8 +282,10 @@ describe("choosing", () => {
     await gw.setPrices({ ModelPrice: { [model]: 0.001 } });
     gw.fake.behave(key, { status: 401 });
     failed("openai", await ask("openai", model, {}), 502, 503);
-    const channel = await gw.server.admin.get<Channel>(`/api/channel/${id}`);
-    expect(channel.status).toBe(3);
+    await eventually(async () => {
+      const channel = await gw.server.admin.get<Channel>(`/api/channel/${id}`);
+      expect(channel.status).toBe(3);
+    });
     gw.fake.behave(key, undefined);
     await gw.server.admin.put("/api/channel/", { id, status: 1 });
     await expectUsable("openai", model);

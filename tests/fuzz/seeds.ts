@@ -31,10 +31,18 @@ function sections(text: string): Section[] {
 const isClaude = (body: string): boolean =>
   /"type":\s*"(message|message_start|content_block_delta|error)"/.test(body);
 
+const isResponses = (body: string): boolean =>
+  /"object":\s*"response"|"type":\s*"response\./.test(body);
+
+function spoken(head: string): string {
+  if (head.includes("/responses")) return "responses";
+  return head.includes("/messages") ? "claude" : "openai";
+}
+
 function addCase(text: string, add: Add): void {
   for (const { name, head, body } of sections(text)) {
     if (name === "caller") {
-      add(head.includes("/messages") ? "request-claude" : "request-openai", body.trim());
+      add(`request-${spoken(head)}`, body.trim());
       add("json", body.trim());
       add(
         "http-server",
@@ -42,7 +50,7 @@ function addCase(text: string, add: Add): void {
       );
     }
     if (name !== "upstream answers" && name !== "caller gets") continue;
-    const dialect = isClaude(body) ? "claude" : "openai";
+    const dialect = isResponses(body) ? "responses" : isClaude(body) ? "claude" : "openai";
     const streams = head.includes("event-stream");
     add(`${streams ? "stream" : "whole"}-${dialect}`, streams ? `${body.trim()}\n\n` : body.trim());
     add(streams ? "sse" : "json", body.trim());

@@ -8,19 +8,23 @@
 // told in fake/directives.ts.
 import { randomBytes } from "node:crypto";
 import net from "node:net";
-import { Answer, type Dialect, isClaude, type Seen } from "./fake/answer";
+import { Answer, type Dialect, isClaude, isGemini, isResponses, type Seen } from "./fake/answer";
 import { type Json, isObject, Refusal } from "./fake/check";
 import * as claude from "./fake/claude";
 import { type Directives, directivesOf } from "./fake/directives";
+import * as gemini from "./fake/gemini";
 import * as openai from "./fake/openai";
+import * as responses from "./fake/responses";
 import { BadRequest, Ended, Reader, readRequest, Reply, type WireRequest } from "./fake/wire";
 
 export { ask, modelAsking, type Directives, type UsageNumbers } from "./fake/directives";
 export type { Dialect, Seen } from "./fake/answer";
 export { EXTRA_BETA, signature } from "./fake/claude";
+export { callSignature } from "./fake/gemini";
 
 export const OPENAI_KEY = "sk-fake-0001";
 export const CLAUDE_KEY = "sk-ant-fake-0001";
+export const GEMINI_KEY = "AIza-fake-0001";
 
 export interface Stats {
   connections: number;
@@ -89,6 +93,20 @@ const ENDPOINTS: Endpoint[] = [
     serve: embedding,
   },
   {
+    dialect: "openai",
+    method: "POST",
+    path: /^\/v1\/responses$/,
+    check: responses.checkResponses,
+    serve: response,
+  },
+  {
+    dialect: "azure",
+    method: "POST",
+    path: /^\/openai\/responses$/,
+    check: responses.checkResponses,
+    serve: response,
+  },
+  {
     dialect: "claude",
     method: "POST",
     path: /^\/v1\/messages$/,
@@ -102,12 +120,26 @@ const ENDPOINTS: Endpoint[] = [
     check: openai.checkChat,
     serve: chat,
   },
+  {
+    dialect: "gemini",
+    method: "POST",
+    path: /^\/v1beta\/models\/[^/]+:(stream)?[gG]enerateContent$/,
+    check: gemini.checkGenerate,
+    serve: generate,
+  },
+  {
+    dialect: "gemini",
+    method: "POST",
+    path: /^\/v1beta\/models\/[^/]+:countTokens$/,
+    serve: countTokens,
+  },
+  { dialect: "gemini", method: "GET", path: /^\/v1beta\/models$/, serve: models },
   { method: "GET", path: /^\/v1\/models$/, serve: models },
 ];
 
 /** Headers that belong to the hop between client and gateway, and must not come further. */
 const FORBIDDEN = new RegExp(
-  "^(cookie|forwarded|via|x-forwarded-.*|x-real-ip|x-csrf-token|x-goog-api-key|cf-.*" +
+  "^(cookie|forwarded|via|x-forwarded-.*|x-real-ip|x-csrf-token|cf-.*" +
     "|keep-alive|te|trailer|upgrade|proxy-.*)$",
 );
 
@@ -271,24 +303,26 @@ class Server implements Fake {
         isClaude(seen.dialect) ? "not_found_error" : "invalid_request_error",
       );
     if (endpoint.method === "POST") seen.body = parseBody(request);
-    const parser = isClaude(seen.dialect) ? claude : openai;
+    const { dialect } = seen;
+    const other = isClaude(dialect) ? claude : isGemini(dialect) ? gemini : openai;
+    const parser = isResponses(seen.path) ? responses : other;
+    const model = modelOf(seen);
     seen.wish = {
       ...directivesOf({
-        model: String(seen.body["model"] ?? ""),
+        model,
         texts: parser.textsOf(seen.body),
         route: seen.route,
         answered: parser.hasToolResult(seen.body),
       }),
       ...behaviour,
     };
-    endpoint.check?.(seen.body, seen.headers);
+    endpoint.check?.(
+      isGemini(seen.dialect) ? { ...seen.body, "@model": model } : seen.body,
+      seen.headers,
+    );
     reply.wish = seen.wish;
     if (await reply.misbehaved()) return;
-    await endpoint.serve(
-      { id: seen.id, model: String(seen.body["model"] ?? ""), body: seen.body, wish: seen.wish },
-      reply,
-      this,
-    );
+    await endpoint.serve({ id: seen.id, model, body: seen.body, wish: seen.wish }, reply, this);
   }
 
   /** Answers the API key. */
@@ -380,8 +414,19 @@ class Server implements Fake {
   }
 }
 
+/** Google's is in the path. */
+function modelOf(seen: Seen): string {
+  return isGemini(seen.dialect)
+    ? decodeURIComponent(/\/models\/([^/:]+)/.exec(seen.path)?.[1] ?? "")
+    : String(seen.body["model"] ?? "");
+}
+
 function checkAuth(seen: Seen, request: WireRequest): string {
   const { headers } = request;
+  if (isGemini(seen.dialect))
+    return known(headers["x-goog-api-key"], "AIza-fake-", headers["authorization"], seen);
+  if (headers["x-goog-api-key"] !== undefined)
+    throw new Refusal(400, "header x-goog-api-key must not be forwarded");
   if (seen.dialect === "azure") {
     if (!/(^|&)api-version=[\w-]+/.test(request.target.split("?")[1] ?? ""))
       throw new Refusal(404, "Resource not found");
@@ -435,6 +480,14 @@ async function chat(asked: openai.Asked, reply: Answer): Promise<void> {
   );
 }
 
+async function response(asked: openai.Asked, reply: Answer): Promise<void> {
+  if (asked.body["stream"] !== true) return reply.json(200, responses.responseReply(asked));
+  const frames = responses
+    .responseEvents(asked)
+    .map((event) => `event: ${String(event["type"])}\ndata: ${JSON.stringify(event)}\n\n`);
+  return reply.frames(frames.slice(0, -1), frames.at(-1) ?? "");
+}
+
 async function completion(asked: openai.Asked, reply: Answer): Promise<void> {
   const named = { ...asked, id: asked.id.replace("chatcmpl", "cmpl") };
   if (asked.body["stream"] !== true) return reply.json(200, openai.completionReply(named));
@@ -456,10 +509,33 @@ async function message(asked: openai.Asked, reply: Answer): Promise<void> {
   return reply.frames(frames, 'event: message_stop\ndata: {"type":"message_stop"}\n\n');
 }
 
+async function generate(asked: openai.Asked, reply: Answer): Promise<void> {
+  if (!reply.target.includes(":stream")) return reply.json(200, gemini.generateReply(asked));
+  const events = gemini.generateEvents(asked);
+  if (reply.target.includes("alt=sse"))
+    return reply.frames(
+      events.map((data) => `data: ${data}\r\n\r\n`),
+      "",
+    );
+  return reply.frames(
+    events.map((data, i) => `${i === 0 ? "[" : ",\r\n"}${data}`),
+    "]",
+    "application/json; charset=UTF-8",
+  );
+}
+
+async function countTokens(_: openai.Asked, reply: Answer): Promise<void> {
+  return reply.json(200, { totalTokens: 42 });
+}
+
 async function models(_: openai.Asked, reply: Answer, fake: Server): Promise<void> {
   return reply.json(
     200,
-    isClaude(reply.dialect) ? claude.modelList(fake.models) : openai.modelList(fake.models),
+    isGemini(reply.dialect)
+      ? gemini.modelList(fake.models)
+      : isClaude(reply.dialect)
+        ? claude.modelList(fake.models)
+        : openai.modelList(fake.models),
   );
 }
 

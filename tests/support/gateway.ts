@@ -1,9 +1,10 @@
 // What most suites need: a server with the fake behind it, two channels, prices, and clients.
 import Anthropic from "@anthropic-ai/sdk";
+import { GoogleGenAI } from "@google/genai";
 import { afterAll, afterEach, beforeAll } from "bun:test";
 import OpenAI from "openai";
 import { books } from "./books";
-import { CLAUDE_KEY, type Fake, OPENAI_KEY, startFake } from "./fake";
+import { CLAUDE_KEY, type Fake, GEMINI_KEY, OPENAI_KEY, startFake } from "./fake";
 import type { Channel, Token } from "./management";
 import { Account, ROOT_ACCESS_TOKEN, ROOT_TOKEN, type ServerOptions, TestServer } from "./server";
 
@@ -102,6 +103,11 @@ export class Gateway {
     return this.server.createChannel({ type: "anthropic", key: CLAUDE_KEY, base_url, ...wish });
   }
 
+  addGemini(route: string, wish: Record<string, unknown>): Promise<Channel> {
+    const base_url = `${this.fake.url}/proxy/${route}`;
+    return this.server.createChannel({ type: "gemini", key: GEMINI_KEY, base_url, ...wish });
+  }
+
   /** A token whose key the fake must never see. */
   async newToken(wish: Record<string, unknown> = {}, owner = this.owner): Promise<Token> {
     const token = await owner.createToken(wish);
@@ -115,6 +121,10 @@ export class Gateway {
 
   get claude(): Anthropic {
     return this.claudeAs(this.token.key);
+  }
+
+  get google(): GoogleGenAI {
+    return new GoogleGenAI({ apiKey: this.token.key, httpOptions: { baseUrl: this.server.url } });
   }
 
   openaiAs(apiKey: string): OpenAI {

@@ -3,7 +3,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser } from "playwright-core";
 import { Gateway } from "../support/gateway";
-import { TestServer } from "../support/server";
+import type { Token } from "../support/management";
+import { ROOT_PASSWORD, TestServer } from "../support/server";
 import { launch, type Look, lookName, Visitor } from "./browser";
 
 const ROOT = { username: "root", password: "a long enough password" };
@@ -138,4 +139,71 @@ describe("the daily work", () => {
       await visitor.inspect("home", look);
       await visitor.close();
     });
+
+  test("a limit, and a key that goes away after being named", async () => {
+    const look: Look = { language: "en-US", theme: "light", phone: false };
+    const visitor = await Visitor.open(browser, gw.server.url, look);
+    const { page } = visitor;
+    const account = await gw.server.createUser();
+    for (const name of ["laptop", "server"]) await account.createToken({ name });
+    await visitor.go("/login?next=/token", "input[name=username]");
+    await logIn(visitor, look, { username: account.user.username, password: account.password });
+    await page.getByRole("button", { name: "Edit laptop" }).click();
+    await page.getByRole("switch", { name: "No spending limit" }).click();
+    await page.locator("input[name=remain_quota]").fill("5");
+    await page.locator("textarea[name=allow_ips]").fill("10.0.0.0/8\nnonsense");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("“nonsense” is not an IP address").waitFor();
+    await page.locator("textarea[name=allow_ips]").fill("127.0.0.1\n10.0.0.0/8");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.locator(".semi-sidesheet").waitFor({ state: "detached" });
+    await page.locator("progress").waitFor();
+    const [limited] = (
+      await (await account.api()).get<{ items: Token[] }>("/api/token/?name=laptop")
+    ).items;
+    expect(limited).toMatchObject({ remain_quota: 2_500_000, allow_ips: "127.0.0.1\n10.0.0.0/8" });
+
+    await page.getByRole("checkbox", { name: "Select server" }).check({ force: true });
+    await page.getByText("1 selected").waitFor();
+    await visitor.inspect("token-selected", look);
+    await page.locator(".tf-selection").getByRole("button", { name: "Delete" }).click();
+    await page.locator(".tf-confirm-names").getByText("server").waitFor();
+    await visitor.inspect("confirm", look);
+    await page.getByRole("button", { name: "Delete key" }).click();
+    await page.getByText("server", { exact: true }).waitFor({ state: "detached" });
+    await visitor.close();
+  });
+
+  test("root sees everybody's log, with channels", async () => {
+    const look: Look = { language: "en-US", theme: "dark", phone: false };
+    const visitor = await Visitor.open(browser, gw.server.url, look);
+    const { page } = visitor;
+    await visitor.go("/login?next=/log", "input[name=username]");
+    await logIn(visitor, look, { username: "root", password: ROOT_PASSWORD });
+    await page.locator(".semi-table-tbody .semi-table-row").first().waitFor();
+    await visitor.inspect("log-all", look);
+    await page.locator(".tf-period input").first().click();
+    await page.locator(".semi-datepicker-quick-control button").first().waitFor();
+    await visitor.inspect("log-period", look);
+    await page.locator(".semi-datepicker-quick-control button").nth(1).click();
+    await page.waitForURL(/start_timestamp=\d+/);
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "Columns and density" }).click();
+    await page.locator(".tf-chooser .semi-checkbox", { hasText: "IP address" }).click();
+    await page.locator("th", { hasText: "IP address" }).waitFor();
+    await visitor.inspect("log-columns", look);
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "Language" }).click();
+    await page.getByRole("menuitem", { name: "日本語" }).click();
+    await page.getByRole("heading", { name: "ログ" }).waitFor();
+    await page.goto("/log?lang=en");
+    await page.locator(".semi-table-tbody .semi-table-row").first().waitFor();
+    await page.locator("input[aria-label='User']").fill(gw.owner.user.username);
+    await page.waitForURL(/username=/);
+    await page.locator(".semi-table-tbody .semi-table-row").first().click();
+    await page.locator(".tf-facts").first().waitFor();
+    await page.keyboard.press("ArrowDown");
+    await visitor.inspect("log-drawer-root", look);
+    await visitor.close();
+  });
 });

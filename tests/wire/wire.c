@@ -27,6 +27,7 @@ struct run {
     const struct provider *provider;
     struct buf dropped;
     struct attempt attempt;
+    bool array; // the upstream's stream is one
     int failures;
 };
 
@@ -91,9 +92,15 @@ static void expect_frames(struct run *r, const struct section *s, struct str got
     }
 }
 
-static bool is_stream(const struct section *s)
+static bool is_sse(const struct section *s)
 {
     return case_flag(s, "text/event-stream");
+}
+
+// A stream that is one JSON array is compared as JSON.
+static bool is_stream(const struct section *s)
+{
+    return is_sse(s) || case_flag(s, "array");
 }
 
 static void expect_answer(struct run *r, const struct section *s, int status, struct str got)
@@ -101,7 +108,7 @@ static void expect_answer(struct run *r, const struct section *s, int status, st
     int64_t want = 0;
     if (str_to_int(case_word(s, 0), &want) && want != status)
         complain(r, s, "status %d", status);
-    if (is_stream(s))
+    if (is_sse(s))
         expect_frames(r, s, got, s->body);
     else
         expect_json(r, s, got, str_trim(s->body));
@@ -168,9 +175,14 @@ static const struct {
     {"/v1/audio/transcriptions", &openai_dialect, MODE_TRANSCRIPTION},
     {"/v1/moderations", &openai_dialect, MODE_MODERATION},
     {"/v1/rerank", &openai_dialect, MODE_RERANK},
-    {"/v1/responses", &openai_dialect, MODE_RESPONSES},
+    {"/v1/responses", &responses_dialect, MODE_RESPONSES},
     {"/v1/models", &openai_dialect, MODE_MODELS},
 };
+
+static bool is_chat(const struct run *r)
+{
+    return r->mode == MODE_CHAT || r->mode == MODE_RESPONSES;
+}
 
 static bool find_route(struct run *r, const struct section *caller)
 {
@@ -179,6 +191,13 @@ static bool find_route(struct run *r, const struct section *caller)
         if (str_is(path, routes[i].path)) {
             r->speaks = routes[i].speaks;
             r->mode = routes[i].mode;
+            return true;
+        }
+    static const char *const google[] = {"/v1beta/models/", "/v1/models/"};
+    for (size_t i = 0; i < sizeof(google) / sizeof(*google); i++)
+        if (str_starts(path, google[i])) {
+            r->speaks = &gemini_dialect;
+            r->mode = memmem(path.p, path.n, ":countTokens", 12) ? MODE_TOKENS : MODE_CHAT;
             return true;
         }
     complain(r, caller, "no such path");
@@ -200,14 +219,18 @@ static void refuse(struct run *r, const struct err *e)
 
 static struct err *read_request(struct run *r, const struct section *caller)
 {
-    struct str text = str_trim(caller->body);
+    struct str text = str_trim(caller->body), query = case_word(caller, 1), path;
+    struct chat_head head;
     if (!text.n)
         return NULL;
+    str_next(&query, '?', &path);
     TRY(json_read(r->a, text, &r->body));
-    TRY(r->speaks->read_head(r->a, r->body, &r->request.head));
-    if (r->mode != MODE_CHAT)
-        return NULL;
-    return r->speaks->parse_request(r->a, r->body, &r->request);
+    TRY(r->speaks->read_head(r->a, r->body, &head));
+    if (r->speaks->read_path)
+        TRY(r->speaks->read_path(r->a, path, query, &head));
+    struct err *e = is_chat(r) ? r->speaks->parse_request(r->a, r->body, &r->request) : NULL;
+    r->request.head = head;
+    return e;
 }
 
 // --- the upstream's side --------------------------------------------------------
@@ -235,17 +258,22 @@ static struct err *prepare(struct run *r)
                                      .quirks = r->provider->quirks,
                                      .stream = r->request.head.stream,
                                      .dropped = &r->dropped};
+    enum relay_mode mode = provider_mode(r->provider, r->mode, r->target.model);
+    const struct dialect *dialect = provider_dialect(r->provider, mode);
+    if (r->request.kept && dialect != r->speaks)
+        return err_new(r->a, &err_state_unsupported, "%s", r->request.kept);
     r->attempt = (struct attempt){
         .arena = r->a,
         .provider = r->provider,
-        .mode = r->mode,
+        .mode = mode,
+        .dialect = dialect,
         .stream = r->target.stream,
         .base_url = head_text(r, "base", ""),
         .key = head_text(r, "key", "sk-upstream"),
         .model = r->target.model,
         .other = head_text(r, "other", ""),
         .headers = BUF(1 << 16),
-        .caller_header = r->provider->dialect == r->speaks ? caller_header : NULL,
+        .caller_header = dialect == r->speaks ? caller_header : NULL,
         .caller = r,
     };
     TRY(attempt_prepare(&r->attempt));
@@ -267,10 +295,10 @@ static void expect_attempt(struct run *r, const struct section *s)
     }
     if (!str_eq(buf_view(&headers), buf_view(&r->attempt.headers)))
         complain(r, s, "headers are\n%s", r->attempt.headers.p);
-    if (r->mode != MODE_CHAT || !str_trim(rest).n)
+    if (!is_chat(r) || !str_trim(rest).n)
         return;
     BUF_HERE(out, LIMIT);
-    struct err *e = r->provider->dialect->write_request(r->a, &r->request, &r->target, &out);
+    struct err *e = r->attempt.dialect->write_request(r->a, &r->request, &r->target, &out);
     if (e)
         complain(r, s, "%s (%s)", e->kind->code, e->detail);
     expect_json(r, s, buf_view(&out), str_trim(rest));
@@ -293,7 +321,7 @@ static struct str answer_bytes(struct run *r, const struct section *s)
         else
             buf_add(&out, text.p + i, 1);
     }
-    for (int i = 0; is_stream(s) && !case_flag(s, "unfinished") && i < 2; i++)
+    for (int i = 0; is_sse(s) && !case_flag(s, "unfinished") && i < 2; i++)
         buf_puts(&out, eol);
     struct str bytes = {arena_str(r->a, buf_view(&out)), out.n};
     buf_free(&out);
@@ -325,12 +353,12 @@ static void replay_begin(struct run *r, struct replay *p, struct arena *a, struc
 {
     *o = (struct outcome){.out = BUF(LIMIT)};
     *p = (struct replay){
-        .reader = {.dialect = r->provider->dialect,
+        .reader = {.dialect = r->attempt.dialect,
                    .arena = a,
                    .scratch = arena_new(),
                    .sink = {on_event, p},
-                   .request = metering || r->mode != MODE_CHAT ? NULL : &r->request,
-                   .target = metering || r->mode != MODE_CHAT ? NULL : &r->target},
+                   .request = metering || !is_chat(r) ? NULL : &r->request,
+                   .target = metering || !is_chat(r) ? NULL : &r->target},
         .writer = {.dialect = r->speaks,
                    .arena = a,
                    .out = &o->out,
@@ -361,7 +389,7 @@ static void replay_end(struct run *r, struct replay *p, struct err *e)
         o->error.status = 502;
     if ((!o->ended || o->failed) && !p->metering) {
         if (r->target.stream && o->out.n)
-            r->speaks->write_stream_error(&o->out, &o->error, "req_1");
+            chat_write_stream_error(&p->writer, &r->request.head, &o->error, "req_1");
         else
             r->speaks->write_error(&o->out, &o->error, "req_1");
     }
@@ -380,8 +408,9 @@ static struct err *read_frames(struct run *r, struct replay *p, struct cutter *c
                                bool last)
 {
     struct frame f;
-    while (r->provider->framing->next(c, all, last, p->reader.scratch, &f))
-        if (!p->metering || has_sign(r->provider->dialect, f.raw))
+    const struct framing *framing = r->array ? r->provider->json_framing : r->provider->framing;
+    while (framing->next(c, all, last, p->reader.scratch, &f))
+        if (!p->metering || has_sign(r->attempt.dialect, f.raw))
             TRY(chat_read_frame(&p->reader, &f));
     return last ? chat_read_end(&p->reader) : NULL;
 }
@@ -456,7 +485,7 @@ static void check_refusal(struct run *r, const struct section *s, int status)
     struct chat_error e = {0};
     yyjson_val *body = NULL;
     BUF_HERE(out, LIMIT);
-    if (json_read(r->a, str_trim(s->body), &body) || !r->provider->dialect->read_error(body, &e))
+    if (json_read(r->a, str_trim(s->body), &body) || !r->attempt.dialect->read_error(body, &e))
         e = (struct chat_error){.message = STR("The provider refused.")};
     e.status = status;
     r->speaks->write_error(&out, &e, "req_1");
@@ -476,6 +505,7 @@ static void check_answer(struct run *r, const struct section *s)
     struct str bytes = answer_bytes(r, s);
     struct outcome whole;
     bool stream = is_stream(s);
+    r->array = case_flag(s, "array");
     if (stream)
         replay_stream(r, r->a, bytes, (struct pace){bytes.n, 0}, false, &whole);
     else

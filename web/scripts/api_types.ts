@@ -92,9 +92,16 @@ export function write(api: OpenApi): string {
   return out.join("\n");
 }
 
+function freePort(): number {
+  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  const { port } = listener;
+  listener.stop(true);
+  return port;
+}
+
 async function ask(program: string): Promise<OpenApi> {
   const folder = mkdtempSync(join(tmpdir(), "tf-types-"));
-  const port = 20000 + (process.pid % 20000);
+  const port = freePort();
   const child = Bun.spawn([resolve(program)], {
     cwd: folder,
     env: { ...process.env, PORT: String(port), HOST: "127.0.0.1", DATA_DIR: folder, SQL_DSN: "" },
@@ -107,7 +114,7 @@ async function ask(program: string): Promise<OpenApi> {
         const answer = await fetch(`http://127.0.0.1:${port}/api/openapi.json`);
         if (answer.ok) return (await answer.json()) as OpenApi;
       } catch (error) {
-        if (tries > 100) throw error;
+        if (tries > 300 || child.exitCode !== null) throw error;
       }
       await Bun.sleep(100);
     }

@@ -113,6 +113,13 @@ static struct err *refuse_strangers(struct db *db, struct arena *a,
     return NULL;
 }
 
+// Where DDL commits, what was done so far is kept: a migration without DDL runs once, or not at
+// all.
+static struct err *keep(struct db *db, struct arena *a)
+{
+    return db->driver->words.ddl_commits ? db_command(db, a, "COMMIT") : NULL;
+}
+
 static struct err *begin_fresh(struct db *db, struct arena *a, const struct table *const *tables,
                                const struct migration *migrations)
 {
@@ -120,19 +127,12 @@ static struct err *begin_fresh(struct db *db, struct arena *a, const struct tabl
     TRY(mark(db, a, 0, birth_mark));
     for (const struct migration *m = migrations; m && m->number; m++)
         TRY(mark(db, a, m->number, m->name));
-    return NULL;
+    return keep(db, a);
 }
 
 static struct err *read_done(struct db *db, struct arena *a, struct rows *rows)
 {
     return db_list(db, a, &done_table, rows, "ORDER BY number");
-}
-
-// Where DDL commits, what was done so far is kept: a migration without DDL runs once, or not at
-// all.
-static struct err *keep(struct db *db, struct arena *a)
-{
-    return db->driver->words.ddl_commits ? db_command(db, a, "COMMIT") : NULL;
 }
 
 static struct err *run_missing(struct db *db, struct arena *a, const struct rows *rows,
@@ -171,7 +171,6 @@ static struct err *look_back(struct db *db, struct arena *a, const struct table 
     TRY(read_done(db, a, rows));
     if (!find_done(rows, 0)) {
         TRY(begin_fresh(db, a, tables, migrations));
-        TRY(keep(db, a));
         TRY(read_done(db, a, rows));
     }
     return check_done(a, rows, migrations);

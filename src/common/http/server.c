@@ -216,6 +216,9 @@ static struct err *bind_socket(struct arena *a, const char *host, int port, bool
     *out = bind_to(found, shared);
     int why = errno;
     freeaddrinfo(found);
+    bool no_ipv6 = *out < 0 && (why == EAFNOSUPPORT || why == EADDRNOTAVAIL);
+    if (no_ipv6 && text_eq(host, "::")) // the default, on a machine without it
+        return bind_socket(a, "0.0.0.0", port, shared, out);
     if (*out < 0)
         return err_new(a, &err_internal, "listen on %s:%d: %s", host, port, strerror(why));
     return NULL;

@@ -32,6 +32,12 @@ struct err *auth_api_key(struct attempt *t)
     return credential(t, "api-key", "");
 }
 
+struct err *auth_google(struct attempt *t)
+{
+    return str_starts(str_of(t->key), "ya29.") ? auth_bearer(t)
+                                               : credential(t, "x-goog-api-key", "");
+}
+
 struct err *auth_none(struct attempt *t)
 {
     (void)t;

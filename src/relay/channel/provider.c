@@ -67,6 +67,14 @@ static struct str last_segment(struct str *path)
     return segment;
 }
 
+// Of "/v1/chat/completions" it is "v1".
+static struct str first_segment(struct str path)
+{
+    struct str rest = str_skip(path, 1), segment = {0};
+    str_next(&rest, '/', &segment);
+    return segment;
+}
+
 // "/v1", "/api/paas/v4", "/v1beta/openai": the address already says which version.
 static bool has_version(struct str base)
 {
@@ -111,8 +119,9 @@ struct err *attempt_url(struct attempt *t, const char *path)
     }
     base = without_slashes(base);
     tail = str_skip(tail, overlap(base, tail));
-    if (has_version(base) && str_starts(tail, "/v1/"))
-        tail = str_skip(tail, strlen("/v1"));
+    struct str first = first_segment(tail);
+    if (has_version(base) && is_version(first))
+        tail = str_skip(tail, 1 + first.n);
     const char *join = memchr(tail.p, '?', tail.n) ? "&" : "?";
     t->url = arena_printf(t->arena, "%.*s%.*s%s%.*s", STR_ARGS(base), STR_ARGS(tail),
                           query.n ? join : "", STR_ARGS(query));
@@ -137,6 +146,30 @@ static const char *filled(struct attempt *t, const char *path)
         }
     }
     return arena_str(t->arena, buf_view(&out));
+}
+
+// OpenAI's models that only the Responses API serves.
+static bool only_responses(const char *model)
+{
+    static const char *const signs[] = {"-codex",     "-deep-research", "computer-use-preview",
+                                        "codex-mini", "o1-pro",         "o3-pro"};
+    for (size_t i = 0; i < sizeof(signs) / sizeof(*signs); i++)
+        if (strstr(model, signs[i]))
+            return true;
+    return str_starts(str_of(model), "gpt-5") && strstr(model, "-pro");
+}
+
+enum relay_mode provider_mode(const struct provider *p, enum relay_mode mode, const char *model)
+{
+    if (mode == MODE_RESPONSES && !p->path[MODE_RESPONSES])
+        return MODE_CHAT;
+    bool must = !p->path[MODE_CHAT] || (p->quirks & OPENAI_RULES && only_responses(model));
+    return mode == MODE_CHAT && p->path[MODE_RESPONSES] && must ? MODE_RESPONSES : mode;
+}
+
+const struct dialect *provider_dialect(const struct provider *p, enum relay_mode mode)
+{
+    return mode == MODE_RESPONSES ? &responses_dialect : p->dialect;
 }
 
 struct err *attempt_prepare(struct attempt *t)

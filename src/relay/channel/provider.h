@@ -11,12 +11,14 @@ struct provider_header {
 };
 
 struct provider {
-    const char *name;                            // as shown, and accepted as a channel's type
-    const char *base_url;                        // default; NULL if there is none
-    const struct dialect *dialect;               // what the payloads mean
-    const struct framing *framing;               // how they are cut out of the stream
+    const char *name;                   // as shown, and accepted as a channel's type
+    const char *base_url;               // default; NULL if there is none
+    const struct dialect *dialect;      // what the payloads mean
+    const struct framing *framing;      // how they are cut out of the stream
+    const struct framing *json_framing; // ... of one that says it is JSON; NULL: then it is whole
     struct err *(*authorize)(struct attempt *t); // puts the credential on the request
-    const char *path[MODE_COUNT]; // "{model}" "{other}" are replaced; NULL = cannot do this
+    const char *path[MODE_COUNT]; // "{model}" "{other}" are replaced; NULL = cannot do this; with
+                                  // MODE_RESPONSES it speaks that dialect too, there
     unsigned quirks;              // enum quirk
     const struct provider_header *headers; // name NULL ends; NULL: none
     const char *models;                    // presets for the console, comma-separated
@@ -36,7 +38,9 @@ struct attempt {
     struct arena *arena;
     const struct provider *provider;
     enum relay_mode mode;
+    const struct dialect *dialect; // what is spoken there: provider_dialect
     bool stream;
+    bool array; // as one JSON array, which the caller will get as it is
     const char *base_url, *key, *model, *other; // the channel's; `other`: api version, region ...
     const char *url;                            // filled in by attempt_prepare
     struct buf headers; // "Name: value\r\n" lines: credential and the row's headers; never
@@ -51,6 +55,11 @@ struct attempt {
 const struct provider *provider_of(int type);
 int provider_type(const char *name_or_number); // 0 if unknown; names in any case
 int provider_types(void);                      // one more than the largest type
+
+// What this provider is asked when its caller asks for `mode`: a conversation may be had at either
+// of two paths (chat or responses), in the caller's own words if it can be.
+enum relay_mode provider_mode(const struct provider *p, enum relay_mode mode, const char *model);
+const struct dialect *provider_dialect(const struct provider *p, enum relay_mode mode);
 
 // Builds URL and headers. A path in the base URL is honoured; where it ends in a version ("/v1",
 // "/api/paas/v4", "/v1beta/openai") the "/v1" of our path is left out; a query is kept.

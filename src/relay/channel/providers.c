@@ -6,22 +6,16 @@
 #include "common/str.h"
 #include "relay/channel/auth.h"
 #include "relay/channel/azure.h"
+#include "relay/channel/gemini.h"
 #include "relay/channel/moonshot.h"
 #include "relay/channel/provider.h"
 
 #define OPENAI_PATHS                                                                               \
-    {                                                                                              \
-        [MODE_CHAT] = "/v1/chat/completions",                                                      \
-        [MODE_COMPLETION] = "/v1/completions",                                                     \
-        [MODE_EMBEDDING] = "/v1/embeddings",                                                       \
-        [MODE_IMAGE] = "/v1/images/generations",                                                   \
-        [MODE_IMAGE_EDIT] = "/v1/images/edits",                                                    \
-        [MODE_SPEECH] = "/v1/audio/speech",                                                        \
-        [MODE_TRANSCRIPTION] = "/v1/audio/transcriptions",                                         \
-        [MODE_MODERATION] = "/v1/moderations",                                                     \
-        [MODE_RESPONSES] = "/v1/responses",                                                        \
-        [MODE_MODELS] = "/v1/models",                                                              \
-    }
+    [MODE_CHAT] = "/v1/chat/completions", [MODE_COMPLETION] = "/v1/completions",                   \
+    [MODE_EMBEDDING] = "/v1/embeddings", [MODE_IMAGE] = "/v1/images/generations",                  \
+    [MODE_IMAGE_EDIT] = "/v1/images/edits", [MODE_SPEECH] = "/v1/audio/speech",                    \
+    [MODE_TRANSCRIPTION] = "/v1/audio/transcriptions", [MODE_MODERATION] = "/v1/moderations",      \
+    [MODE_MODELS] = "/v1/models"
 
 // What a server that merely calls itself compatible may be asked without being upset.
 #define COMPATIBLE (NO_DEVELOPER_ROLE | OLD_MAX_TOKENS | THINK_TAGS | SYSTEM_FIRST | NEEDS_BASE_URL)
@@ -34,7 +28,7 @@ static const struct provider providers[] = {
     [1] = {
         .name = "OpenAI", .base_url = "https://api.openai.com", .logo = "openai",
         .dialect = &openai_dialect, .framing = &sse_framing, .authorize = auth_bearer,
-        .path = OPENAI_PATHS, .quirks = OPENAI_RULES,
+        .path = {OPENAI_PATHS, [MODE_RESPONSES] = "/v1/responses"}, .quirks = OPENAI_RULES,
         .models = "gpt-5.6-sol,gpt-5.6-terra,gpt-5.6-luna,gpt-5.4,gpt-5.4-mini,gpt-5-mini,gpt-4.1,"
                   "gpt-4o-mini,text-embedding-3-small,text-embedding-3-large",
     },
@@ -53,12 +47,16 @@ static const struct provider providers[] = {
     [8] = {
         .name = "Custom", .logo = "custom", // any server of OpenAI's protocol
         .dialect = &openai_dialect, .framing = &sse_framing, .authorize = auth_bearer,
-        .path = OPENAI_PATHS, .quirks = COMPATIBLE,
+        .path = {OPENAI_PATHS}, // most of them know no responses: those are translated
+        .quirks = COMPATIBLE,
     },
     [14] = {
         .name = "Anthropic", .base_url = "https://api.anthropic.com", .logo = "anthropic",
         .dialect = &claude_dialect, .framing = &sse_framing, .authorize = auth_x_api_key,
-        .path = {[MODE_CHAT] = "/v1/messages", [MODE_MODELS] = "/v1/models"},
+        .path = {
+            [MODE_CHAT] = "/v1/messages", [MODE_TOKENS] = "/v1/messages/count_tokens",
+            [MODE_MODELS] = "/v1/models",
+        },
         .headers = anthropic_headers,
         .models = "claude-opus-5,claude-opus-4-8,claude-sonnet-5,claude-sonnet-4-6,"
                   "claude-haiku-4-5,claude-fable-5",
@@ -72,6 +70,18 @@ static const struct provider providers[] = {
             [MODE_RESPONSES] = "/v1/responses", [MODE_MODELS] = "/v1/models",
         },
         .quirks = NO_DEVELOPER_ROLE | OLD_MAX_TOKENS | CACHE_MARKERS,
+    },
+    [24] = {
+        .name = "Gemini", .base_url = "https://generativelanguage.googleapis.com",
+        .logo = "gemini", .dialect = &gemini_dialect, .framing = &sse_framing,
+        .json_framing = &array_framing, .authorize = auth_google, .fix_url = gemini_url,
+        .path = {
+            [MODE_CHAT] = "/v1beta/models/{model}:generateContent",
+            [MODE_TOKENS] = "/v1beta/models/{model}:countTokens",
+            [MODE_MODELS] = "/v1beta/models?pageSize=1000",
+        },
+        .models = "gemini-3.1-pro-preview,gemini-3-flash-preview,gemini-2.5-pro,gemini-2.5-flash,"
+                  "gemini-2.5-flash-lite",
     },
     [25] = {
         .name = "Moonshot", .base_url = "https://api.moonshot.cn", .logo = "moonshot",
@@ -89,6 +99,13 @@ static const struct provider providers[] = {
         },
         .quirks = NO_DEVELOPER_ROLE | OLD_MAX_TOKENS | KEEP_REASONING | THINKING_SWITCH,
         .models = "deepseek-flash,deepseek-v4-pro",
+    },
+    [101] = {
+        .name = "OpenAI Responses", .base_url = "https://api.openai.com", .logo = "openai",
+        .dialect = &responses_dialect, .framing = &sse_framing, .authorize = auth_bearer,
+        .path = {[MODE_RESPONSES] = "/v1/responses", [MODE_MODELS] = "/v1/models"},
+        .quirks = OPENAI_RULES, // whatever its callers speak, it is asked for responses
+        .models = "gpt-5.6-sol,gpt-5.6-terra,gpt-5.4,gpt-5.4-mini,gpt-5-codex",
     },
 };
 // clang-format on

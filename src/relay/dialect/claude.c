@@ -71,6 +71,12 @@ bool claude_wants_thinking(const struct chat_request *in)
     return effort_of(in) > EFFORT_NONE || in->thinking_adaptive;
 }
 
+bool claude_signed(const struct chat_part *p)
+{
+    return p->kind == PART_THINKING && p->owner == &claude_dialect &&
+           (p->signature.n || p->redacted.n);
+}
+
 // Without a native form a forced tool does it, unless other tools or thinking are in the way.
 enum claude_format claude_format(const struct chat_request *in, const struct chat_target *to)
 {
@@ -165,6 +171,14 @@ static void write_stream_error(struct buf *out, const struct chat_error *e, cons
     buf_puts(out, "\n\n");
 }
 
+static void write_tokens(struct buf *out, int64_t tokens)
+{
+    struct json j = {.out = out};
+    json_obj(&j, NULL);
+    json_int(&j, "input_tokens", tokens);
+    json_end(&j);
+}
+
 static const char *const signs[] = {"message_start", "message_delta", "message_stop", "\"error\"",
                                     NULL};
 
@@ -177,6 +191,7 @@ const struct dialect claude_dialect = {
     .write_answer = claude_write_answer,
     .write_error = write_error,
     .write_stream_error = write_stream_error,
+    .write_tokens = write_tokens,
     .write_request = claude_write_request,
     .read_frame = claude_read_frame,
     .read_whole = claude_read_whole,

@@ -30,6 +30,7 @@ enum claude_format claude_format(const struct chat_request *in, const struct cha
 extern const char claude_format_tool[]; // the tool that stands for the format
 
 bool claude_wants_thinking(const struct chat_request *in);
+bool claude_signed(const struct chat_part *p); // thinking that Anthropic itself has signed
 
 struct err *claude_parse_request(struct arena *a, yyjson_val *body, struct chat_request *out);
 struct err *claude_write_request(struct arena *a, const struct chat_request *in,

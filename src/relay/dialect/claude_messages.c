@@ -190,7 +190,7 @@ static bool is_visible(const struct claude_writing *w, const struct chat_part *p
     switch (p->kind) {
     case PART_TEXT:
     case PART_REFUSAL: return !text_is_blank(p->text);
-    case PART_THINKING: return p->signature.n || p->redacted.n;
+    case PART_THINKING: return claude_signed(p);
     case PART_RAW:
         if (p->owner != &claude_dialect)
             chat_dropped(w->to, "content");

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/arena.h"
+#include "relay/dialect/carry.h"
 #include "relay/dialect/claude.h"
 #include "relay/dialect/media.h"
 #include "relay/dialect/openai.h"
@@ -73,10 +74,16 @@ static struct err *read_result(struct arena *a, yyjson_val *in, struct chat_part
 
 static struct err *read_thinking(struct arena *a, yyjson_val *in, struct chat_part *p)
 {
-    (void)a;
-    p->text = json_str_at(in, "thinking");
+    struct str text = json_str_at(in, "thinking");
     p->signature = json_str_at(in, "signature");
     p->redacted = json_str_at(in, "data");
+    struct str carried = p->signature.n ? p->signature : p->redacted;
+    if (carry_is(carried)) {
+        p->signature = p->redacted = (struct str){0};
+        p->raw = NULL;
+        carry_open(a, carried, p);
+    }
+    p->text = text.n ? text : p->text;
     return NULL;
 }
 

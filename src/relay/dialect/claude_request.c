@@ -42,7 +42,7 @@ static bool lost_thinking(const struct claude_writing *w)
             turn = m;
     for (const struct chat_part *p = turn ? turn->parts : NULL; p; p = p->next) {
         called = called || p->kind == PART_TOOL_CALL;
-        thought = thought || (p->kind == PART_THINKING && (p->signature.n || p->redacted.n));
+        thought = thought || claude_signed(p);
     }
     return called && !thought;
 }
@@ -282,6 +282,7 @@ static void note_dropped(const struct claude_writing *w)
         {w->in->logit_bias != NULL, "logit_bias"},
         {w->in->logprobs >= 0, "logprobs"},
         {w->in->head.choices > 1, "n"},
+        {w->in->verbosity != NULL, "verbosity"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
         if (rows[i].said)

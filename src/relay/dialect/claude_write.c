@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/arena.h"
+#include "relay/dialect/carry.h"
 #include "relay/dialect/claude.h"
 #include "relay/dialect/names.h"
 #include "relay/dialect/take.h"
@@ -150,15 +151,16 @@ static void write_delta(struct chat_writer *w, struct stream *s, const char *typ
 
 static void write_signature(struct chat_writer *w, struct stream *s, const struct chat_event *ev)
 {
+    struct str state = carry_for(w->arena, &claude_dialect, ev->owner, ev->text, ev->redacted);
     if (!ev->redacted) {
         s->spoke = true;
-        write_delta(w, s, "signature_delta", "signature", ev->text);
+        write_delta(w, s, "signature_delta", "signature", state);
         return;
     }
     struct json j = begin_block(w, s);
     json_obj(&j, "content_block");
     json_str(&j, "type", "redacted_thinking");
-    json_strn(&j, "data", ev->text);
+    json_strn(&j, "data", state);
     s->spoke = true;
     finish(&j);
 }
@@ -228,16 +230,19 @@ struct err *claude_write_event(struct chat_writer *w, const struct chat_event *e
 
 // --- whole ----------------------------------------------------------------------
 
-static void write_thinking_part(struct json *j, const struct answer_part *p)
+static void write_thinking_part(struct chat_writer *w, struct json *j, const struct answer_part *p)
 {
+    struct str state = buf_view(&p->signature);
+    if (state.n)
+        state = carry_for(w->arena, &claude_dialect, p->owner, state, p->redacted);
     json_obj(j, NULL);
     if (p->redacted) {
         json_str(j, "type", "redacted_thinking");
-        json_strn(j, "data", buf_view(&p->signature));
+        json_strn(j, "data", state);
     } else {
         json_str(j, "type", "thinking");
         json_strn(j, "thinking", buf_view(&p->text));
-        json_strn(j, "signature", buf_view(&p->signature));
+        json_strn(j, "signature", state);
     }
     json_end(j);
 }
@@ -255,7 +260,7 @@ static void write_call_part(struct chat_writer *w, struct json *j, const struct 
 static void write_part(struct chat_writer *w, struct json *j, const struct answer_part *p)
 {
     switch (p->kind) {
-    case PART_THINKING: write_thinking_part(j, p); break;
+    case PART_THINKING: write_thinking_part(w, j, p); break;
     case PART_TOOL_CALL: write_call_part(w, j, p); break;
     case PART_RAW:
         if (p->owner == &claude_dialect)

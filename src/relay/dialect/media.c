@@ -23,7 +23,7 @@ struct str media_mime(struct str base64, struct str said)
 }
 
 // Callers send base64 with line breaks and in the URL-safe alphabet; providers refuse both.
-static struct str clean_base64(struct arena *a, struct str s)
+struct str media_base64(struct arena *a, struct str s)
 {
     bool clean = true;
     for (size_t i = 0; i < s.n && clean; i++)
@@ -61,7 +61,7 @@ void media_from_url(struct arena *a, struct str url, struct chat_part *out)
         out->url = url;
         return;
     }
-    out->data = clean_base64(a, str_skip(url, (size_t)(comma - url.p) + 1));
+    out->data = media_base64(a, str_skip(url, (size_t)(comma - url.p) + 1));
     out->mime = media_mime(out->data, mime);
 }
 

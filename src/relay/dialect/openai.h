@@ -27,6 +27,11 @@ struct openai_family {
 };
 const struct openai_family *openai_family(const char *model);
 
+// The nearest effort that a family has.
+const char *openai_family_effort(const struct openai_family *f, enum effort e);
+// Ids of users are longer elsewhere than OpenAI takes.
+const char *openai_user(struct arena *a, const char *user);
+
 extern const char *const effort_names[]; // by enum effort; NULL for EFFORT_UNSAID
 enum effort effort_by_name(const char *name);
 enum effort effort_of_budget(int64_t tokens);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/arena.h"
+#include "relay/dialect/carry.h"
 #include "relay/dialect/media.h"
 #include "relay/dialect/openai.h"
 #include "relay/dialect/take.h"
@@ -153,6 +154,20 @@ static void add_call(struct parse *p, struct chat_part ***end, const char *id, y
         p->last_function = call->id;
 }
 
+// State that Gemini wants back with its call, as its OpenAI endpoint names it.
+static void add_carried(struct parse *p, yyjson_val *call, struct chat_part ***end)
+{
+    yyjson_val *google = yyjson_obj_get(yyjson_obj_get(call, "extra_content"), "google");
+    struct str state = json_str_at(google, "thought_signature");
+    if (!state.n)
+        return;
+    struct chat_part *part = part_add(p->a, end, PART_THINKING);
+    if (!carry_open(p->a, state, part)) {
+        part->signature = state;
+        part->owner = &gemini_dialect;
+    }
+}
+
 static void read_calls(struct parse *p, yyjson_val *in, struct chat_part ***end)
 {
     size_t i, max;
@@ -161,6 +176,7 @@ static void read_calls(struct parse *p, yyjson_val *in, struct chat_part ***end)
     {
         yyjson_val *function = yyjson_obj_get(call, "function");
         yyjson_val *custom = yyjson_obj_get(call, "custom");
+        add_carried(p, call, end);
         add_call(p, end, json_text_at(call, "id"), function ? function : custom);
     }
     yyjson_val *old = yyjson_obj_get(in, "function_call");

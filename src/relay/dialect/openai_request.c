@@ -131,7 +131,7 @@ static void write_sampling(struct openai_writing *w)
 }
 
 // The nearest effort this family has (conversion matrix 7.1).
-static const char *family_effort(const struct openai_family *f, enum effort e)
+const char *openai_family_effort(const struct openai_family *f, enum effort e)
 {
     if (e == EFFORT_NONE && !f->none)
         e = EFFORT_MINIMAL;
@@ -172,7 +172,7 @@ static void write_effort(struct openai_writing *w)
         return;
     }
     const char *name =
-        openai_has(w, OPENAI_RULES) ? family_effort(w->family, e) : plain_effort(w, e);
+        openai_has(w, OPENAI_RULES) ? openai_family_effort(w->family, e) : plain_effort(w, e);
     if (name)
         json_str(&w->j, "reasoning_effort", name);
 }
@@ -197,13 +197,13 @@ static void write_format(struct openai_writing *w)
 }
 
 // Claude Code's user ids are longer than OpenAI takes.
-static const char *short_user(struct openai_writing *w, const char *user)
+const char *openai_user(struct arena *a, const char *user)
 {
     unsigned char digest[SHA256_SIZE];
     if (strlen(user) <= 64)
         return user;
     hash_sha256(str_of(user), digest);
-    return hash_hex(w->a, digest, SHA256_SIZE);
+    return hash_hex(a, digest, SHA256_SIZE);
 }
 
 static void write_labels(struct openai_writing *w)
@@ -211,9 +211,15 @@ static void write_labels(struct openai_writing *w)
     if (w->own)
         return; // they ride along
     if (w->in->user)
-        json_str(&w->j, "user", short_user(w, w->in->user));
+        json_str(&w->j, "user", openai_user(w->a, w->in->user));
     if (w->in->tier && openai_has(w, OPENAI_RULES))
         json_str(&w->j, "service_tier", text_eq(w->in->tier, "standard_only") ? "default" : "auto");
+    if (w->in->cache_key && openai_has(w, OPENAI_RULES))
+        json_str(&w->j, "prompt_cache_key", w->in->cache_key);
+    if (w->in->verbosity && openai_has(w, OPENAI_RULES))
+        json_str(&w->j, "verbosity", w->in->verbosity);
+    else if (w->in->verbosity)
+        chat_dropped(w->to, "verbosity");
 }
 
 static void write_limits(struct openai_writing *w)

@@ -4,6 +4,7 @@
 
 #include "common/arena.h"
 #include "common/clock.h"
+#include "relay/dialect/carry.h"
 #include "relay/dialect/openai.h"
 
 static const char *const stop_names[] = {
@@ -19,7 +20,8 @@ struct stream {
     struct {
         int calls;
         bool began, refused;
-        bool arguments; // of the latest call: some were written
+        bool arguments;     // of the latest call: some were written
+        struct str carried; // state for the next call
     } choice[CHAT_CHOICES_MAX];
 };
 
@@ -123,6 +125,23 @@ static void write_piece(struct chat_writer *w, const struct stream *s, const str
     end(w, s);
 }
 
+// Where Google's own OpenAI endpoint has it, and clients send it back from.
+static void write_carried(struct buf *out, struct str carried)
+{
+    if (!carried.n)
+        return;
+    buf_puts(out, ",\"extra_content\":{\"google\":{\"thought_signature\":");
+    json_quote(out, carried);
+    buf_puts(out, "}}");
+}
+
+static struct str carried_state(struct chat_writer *w, const struct dialect *owner,
+                                struct str state, bool redacted)
+{
+    return owner == &gemini_dialect ? carry_wrap(w->arena, owner, state, (struct str){0}, redacted)
+                                    : (struct str){0};
+}
+
 static void write_call(struct chat_writer *w, struct stream *s, const struct chat_event *ev)
 {
     int index = s->choice[ev->choice].calls++;
@@ -141,7 +160,10 @@ static void write_call(struct chat_writer *w, struct stream *s, const struct cha
         json_quote(w->out, ev->id);
         buf_puts(w->out, ",\"type\":\"function\",\"function\":{\"name\":");
         json_quote(w->out, ev->name);
-        buf_puts(w->out, ",\"arguments\":\"\"}}]");
+        buf_puts(w->out, ",\"arguments\":\"\"}");
+        write_carried(w->out, s->choice[ev->choice].carried);
+        s->choice[ev->choice].carried = (struct str){0};
+        buf_puts(w->out, "}]");
     }
     end(w, s);
 }
@@ -227,7 +249,10 @@ struct err *openai_write_event(struct chat_writer *w, const struct chat_event *e
     case CHAT_LOGPROBS: write_logprobs(w, s, ev); break;
     case CHAT_STOP: write_stop(w, s, ev); break;
     case CHAT_END: write_end(w, s); break;
-    default: break; // signatures have no form here
+    case CHAT_SIGNATURE:
+        s->choice[ev->choice].carried = carried_state(w, ev->owner, ev->text, ev->redacted);
+        break;
+    default: break;
     }
     return NULL;
 }
@@ -279,14 +304,19 @@ static void write_calls(struct chat_writer *w, struct json *j, const struct answ
         write_function(j, "function_call", first);
         return;
     }
+    struct str carried = {0};
     json_arr(j, "tool_calls");
-    for (const struct answer_part *p = first; p; p = p->next) {
+    for (const struct answer_part *p = c->parts; p; p = p->next) {
+        if (p->kind == PART_THINKING && p->signature.n)
+            carried = carried_state(w, p->owner, buf_view(&p->signature), p->redacted);
         if (p->kind != PART_TOOL_CALL)
             continue;
         json_obj(j, NULL);
         json_str(j, "id", p->id);
         json_str(j, "type", "function");
         write_function(j, "function", p);
+        write_carried(j->out, carried);
+        carried = (struct str){0};
         json_end(j);
     }
     json_end(j);

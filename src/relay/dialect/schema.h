@@ -12,3 +12,9 @@ bool schema_is_object(yyjson_val *schema); // needs no such change
 struct str schema_limited(struct arena *a, yyjson_val *schema);
 // May OpenAI be told strict:true? Every object closed, every property required (openai.md 1.4).
 bool schema_is_strict(yyjson_val *schema);
+// For Gemini's parametersJsonSchema and responseJsonSchema: only what they know, the rest moves to
+// the description; and for models that know OpenAPI's subset alone (gemini.md 14).
+struct str schema_gemini(struct arena *a, yyjson_val *schema);
+struct str schema_openapi(struct arena *a, yyjson_val *schema);
+// The other way: types in upper case, "nullable", "propertyOrdering".
+yyjson_val *schema_from_openapi(struct arena *a, yyjson_val *schema);

@@ -3,11 +3,16 @@ import type net from "node:net";
 import type { Json, Refusal } from "./check";
 import * as claude from "./claude";
 import type { Directives } from "./directives";
+import * as gemini from "./gemini";
 import * as openai from "./openai";
+import * as responses from "./responses";
 import { Reply, type WireRequest } from "./wire";
 
-export type Dialect = "openai" | "claude" | "azure";
+export type Dialect = "openai" | "claude" | "azure" | "gemini";
 
+export const isGemini = (dialect: Dialect): boolean => dialect === "gemini";
+
+export const isResponses = (path: string): boolean => path.endsWith("/responses");
 export const isClaude = (dialect: Dialect): boolean => dialect === "claude";
 
 /** One request that the fake received, and what became of it. */
@@ -49,6 +54,10 @@ export class Answer extends Reply {
     seen.parts = this.sent;
   }
 
+  get target(): string {
+    return `${this.seen.path}?${this.seen.query}`;
+  }
+
   get dialect(): Dialect {
     return this.seen.dialect;
   }
@@ -77,6 +86,7 @@ export class Answer extends Reply {
         type: error.type,
         code: error.code,
         param: error.param,
+        status: error.status,
       }),
     );
   }
@@ -86,7 +96,9 @@ export class Answer extends Reply {
     type?: string | undefined;
     code?: string | null | undefined;
     param?: string | null;
+    status?: number;
   }): string {
+    if (isGemini(this.seen.dialect)) return gemini.errorBody(error, error.status);
     return isClaude(this.seen.dialect)
       ? claude.errorBody(error, `req_${this.seen.id}`)
       : openai.errorBody(error);
@@ -108,15 +120,20 @@ export class Answer extends Reply {
 
   private async fail(status: number, error: Directives["error"]): Promise<void> {
     const type = typeof error === "string" ? "text/plain" : "application/json";
-    const body = typeof error === "string" ? error : this.envelope({ message: FAILURE, ...error });
+    const body =
+      typeof error === "string" ? error : this.envelope({ message: FAILURE, ...error, status });
     await this.whole(status, { "content-type": type, ...this.idHeaders }, body);
   }
 
   /** A stream of frames, closed by the dialect's own last frame. */
-  async frames(frames: string[], last: string): Promise<void> {
+  async frames(
+    frames: string[],
+    last: string,
+    type = "text/event-stream; charset=utf-8",
+  ): Promise<void> {
     const { wish } = this;
     await this.stream(200, {
-      "content-type": "text/event-stream; charset=utf-8",
+      "content-type": type,
       "cache-control": "no-cache",
       ...this.idHeaders,
     });
@@ -132,7 +149,7 @@ export class Answer extends Reply {
     if (wish.cut?.after_events === frames.length) this.cut(wish.cut.how);
     if (wish.error_in_stream !== undefined && wish.error_in_stream.after >= frames.length)
       return this.errorFrame(wish.error_in_stream);
-    if (!wish.no_end) await this.chunk(this.shaped(last));
+    if (!wish.no_end && last !== "") await this.chunk(this.shaped(last));
     await this.end();
   }
 
@@ -145,12 +162,14 @@ export class Answer extends Reply {
       message: error.message ?? FAILURE,
       type: error.type,
       code: error.code,
+      status: 503,
     });
-    await this.chunk(
-      this.shaped(
-        isClaude(this.seen.dialect) ? `event: error\ndata: ${body}\n\n` : `data: ${body}\n\n`,
-      ),
-    );
+    const frame = isResponses(this.seen.path)
+      ? responses.failure(JSON.parse(body) as Json, this.seen.id)
+      : isClaude(this.seen.dialect)
+        ? `event: error\ndata: ${body}\n\n`
+        : `data: ${body}\n\n`;
+    await this.chunk(this.shaped(frame));
     await this.end();
   }
 

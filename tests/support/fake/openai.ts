@@ -147,7 +147,7 @@ export function refuseUnknown(body: Json, known: Record<string, Check>): void {
   if (!("model" in body)) throw new Refusal(400, "you must provide a model parameter");
 }
 
-function onlyMembers(value: Json, allowed: string[], where: string): void {
+export function onlyMembers(value: Json, allowed: string[], where: string): void {
   for (const name of Object.keys(value))
     if (!allowed.includes(name) && !name.startsWith("x_"))
       throw new Refusal(
@@ -159,7 +159,7 @@ function onlyMembers(value: Json, allowed: string[], where: string): void {
       );
 }
 
-function refuse(message: string, param: string, code: string | null = "invalid_value"): never {
+export function refuse(message: string, param: string, code: string | null = "invalid_value"): never {
   throw new Refusal(400, message, "invalid_request_error", code, param);
 }
 

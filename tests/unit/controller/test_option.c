@@ -108,7 +108,6 @@ static void knows_paths_and_methods(void **state)
     assert_string_equal(answer_header(&x, "allow"), "GET, PUT");
     x = ask_for(404, &as_nobody, "GET", "/v1/nothing", NULL);
     assert_non_null(yyjson_obj_get(x.root, "error"));
-    ask_for(404, &as_nobody, "GET", "/", NULL);
 }
 
 static void large_bodies_are_refused(void **state)

@@ -74,7 +74,7 @@ static void knows_what_is_not_there(void **state)
                                           "//api/users",
                                           "/api/users//",
                                           "/healthz/x",
-                                          "/v1/models/a/b",
+                                          "/v1beta",
                                           "api/users",
                                           "/api/token/1/keys",
                                           "/api/user"};
@@ -82,6 +82,30 @@ static void knows_what_is_not_there(void **state)
         struct route_match m = match("GET", nowhere[i]);
         if (m.route || m.other)
             fail_msg("%s leads to %s", nowhere[i], m.other->path);
+    }
+}
+
+static void takes_the_rest_of_a_path(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *method, *path, *pattern; // NULL: nowhere
+    } cases[] = {
+        {"GET", "/v1/models/meta/llama", "/v1/models/*"},
+        {"GET", "/v1beta/models/gemini", "/v1beta/models/*"},
+        {"POST", "/v1beta/models/g:generateContent", "/v1beta/models/*:generateContent"},
+        {"POST", "/v1beta/models/a/b:countTokens", "/v1beta/models/*:countTokens"},
+        {"POST", "/v1/models/g:streamGenerateContent", "/v1/models/*:streamGenerateContent"},
+        {"POST", "/v1beta/models/:generateContent", NULL},
+        {"POST", "/v1beta/models/g:embedContent", NULL},
+        {"POST", "/v1beta/models/g", NULL},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct route_match m = match(cases[i].method, cases[i].path);
+        if (cases[i].pattern)
+            assert_string_equal(m.route->path, cases[i].pattern);
+        else
+            assert_null(m.route);
     }
 }
 
@@ -117,7 +141,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(finds_fixed_paths),       T(finds_names_in_paths), T(a_fixed_path_wins),
-        T(knows_what_is_not_there), T(knows_other_methods),  T(every_row_is_reachable),
+        T(knows_what_is_not_there), T(knows_other_methods),  T(takes_the_rest_of_a_path),
+        T(every_row_is_reachable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -297,16 +297,23 @@ static void the_sum_is_explained(void **state)
     json_end(&j);
     assert_non_null(strstr(out.p, "\"group_ratio\":0.8,"));
     assert_non_null(strstr(out.p, "\"model_ratio\":1.5,"));
-    assert_non_null(strstr(out.p, "\"cache_creation_tokens\":300,"));
-    assert_non_null(strstr(out.p, "\"formula\":"));
+    assert_non_null(strstr(out.p, "\"input_tokens\":10,"));
+    assert_non_null(strstr(out.p, "\"cache_tokens\":1000,\"cache_ratio\":0.1,"));
+    assert_non_null(strstr(out.p, "\"cache_creation_tokens_5m\":200,"));
+    assert_non_null(strstr(out.p, "\"cache_creation_tokens_1h\":100,"));
     buf_clear(&out);
     j = (struct json){.out = &out};
     json_obj(&j, NULL);
     price_explain(&j, &(struct price){.per_call = true, .call_price = 40000}, 1000000,
                   &(struct price_usage){0});
     json_end(&j);
-    assert_string_equal(out.p, "{\"group_ratio\":1,\"model_price\":0.04,"
-                               "\"formula\":\"model_price * 500000 * group_ratio\"}");
+    assert_string_equal(out.p, "{\"group_ratio\":1,\"model_price\":0.04}");
+    buf_clear(&out);
+    j = (struct json){.out = &out};
+    json_obj(&j, NULL);
+    price_explain(&j, &sonnet, 1000000, &(struct price_usage){.prompt = 5, .completion = 2});
+    json_end(&j);
+    assert_null(strstr(out.p, "cache")); // what was not used is left out
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

@@ -46,7 +46,13 @@ async function whoAmI(): Promise<User | null> {
 
 export function SessionProvider({ children }: { children: ReactNode }) {
   const client = useQueryClient();
-  const self = useQuery({ queryKey: ["self"], queryFn: whoAmI, staleTime: 30_000 });
+  const self = useQuery({
+    queryKey: ["self"],
+    queryFn: whoAmI,
+    staleTime: 30_000,
+    refetchInterval: 60_000,
+    refetchOnWindowFocus: true,
+  });
   const user = self.data ?? null;
 
   useEffect(() => onLoggedOut(() => client.setQueryData(["self"], null)), [client]);

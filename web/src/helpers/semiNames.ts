@@ -24,6 +24,9 @@ const labelOf = (element: Element) =>
   document.getElementById(element.getAttribute("aria-labelledby") ?? "")?.firstChild?.textContent ??
   "";
 
+const UNNAMED_CLOSERS =
+  ".semi-sidesheet-close:not([aria-label]), .semi-toast-close-button button:not([aria-label])";
+
 function repair(): void {
   for (const icon of document.querySelectorAll('.semi-icon[role="img"]')) {
     icon.removeAttribute("role");
@@ -31,13 +34,16 @@ function repair(): void {
     icon.setAttribute("aria-hidden", "true");
   }
   document.querySelectorAll('.semi-select[role="combobox"]').forEach(repairSelect);
-  for (const close of document.querySelectorAll(".semi-sidesheet-close:not([aria-label])"))
+  for (const close of document.querySelectorAll(UNNAMED_CLOSERS))
     close.setAttribute("aria-label", i18n.t("common.close"));
   for (const sheet of document.querySelectorAll(".semi-sidesheet-inner[role='dialog']")) {
     const title = sheet.querySelector(".semi-sidesheet-title")?.textContent?.trim();
     if (title && sheet.getAttribute("aria-label") !== title)
       sheet.setAttribute("aria-label", title);
   }
+  // these hold no focus, so they are no dialogs
+  for (const popover of document.querySelectorAll(".semi-popover-wrapper[role='dialog']"))
+    popover.removeAttribute("role");
   for (const sorter of document.querySelectorAll(".semi-table-column-sorter-wrapper[aria-label]"))
     sorter.removeAttribute("aria-label");
 }

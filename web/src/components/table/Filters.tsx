@@ -75,6 +75,7 @@ function Period<T>(props: { list: List<T>; from: string; to: string; label: stri
       type="dateTimeRange"
       className="tf-period"
       density="compact"
+      format="yyyy-MM-dd HH:mm"
       aria-label={props.label}
       placeholder={[t("table.from"), t("table.to")]}
       value={value}

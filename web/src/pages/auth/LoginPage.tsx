@@ -7,6 +7,7 @@ import { FormFailure, PasswordField, TextField } from "../../components/form/fie
 import { useForm } from "../../components/form/useForm.ts";
 import { useSession } from "../../context/session.tsx";
 import { required } from "../../helpers/rules.ts";
+import { isLanguage, setLanguage } from "../../i18n/index.ts";
 import { call } from "../../services/api.ts";
 import { useStatus } from "../../services/queries.ts";
 import "./auth.css";
@@ -25,7 +26,12 @@ export default function LoginPage() {
   const form = useForm({
     initial: { username: "", password: "" },
     rules: { username: [required()], password: [required()] },
-    send: async (values) => setUser(await call("POST /api/user/login", { body: values })),
+    send: async (values) => {
+      const next = await call("POST /api/user/login", { body: values });
+      // his language on his other devices too
+      if (isLanguage(next.language)) await setLanguage(next.language);
+      setUser(next);
+    },
   });
   if (user) return <Navigate to={safeNext(params.get("next"))} replace />;
   return (

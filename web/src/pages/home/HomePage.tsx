@@ -1,5 +1,5 @@
 // The address, the first request, the models and the announcement: what one needs to begin.
-import { ArrowRight, KeyRound } from "lucide-react";
+import { ArrowRight, KeyRound, Megaphone } from "lucide-react";
 import { lazy, Suspense } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
@@ -51,10 +51,12 @@ export default function HomePage() {
     <div className="tf-home">
       {status.data?.notice && (
         <section className="tf-card tf-notice" aria-label={t("home.announcement")}>
-          <h2>{t("home.announcement")}</h2>
-          <Suspense fallback={null}>
-            <Markdown text={status.data.notice} />
-          </Suspense>
+          <Megaphone size={17} aria-hidden />
+          <div className="tf-grow">
+            <Suspense fallback={null}>
+              <Markdown text={status.data.notice} />
+            </Suspense>
+          </div>
         </section>
       )}
       <section className="tf-hero">

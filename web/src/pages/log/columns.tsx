@@ -116,7 +116,14 @@ export function useLogColumns(everybody: boolean): Column<Log>[] {
       key: "token_name",
       title: t("log.token"),
       csv: (row) => row.token_name,
-      render: (row) => row.token_name || <span className="tf-faint">–</span>,
+      render: (row) =>
+        row.token_name ? (
+          <div className="tf-cell tf-ellipsis" title={row.token_name}>
+            {row.token_name}
+          </div>
+        ) : (
+          <span className="tf-faint">–</span>
+        ),
     },
     {
       key: "model_name",
@@ -124,25 +131,19 @@ export function useLogColumns(everybody: boolean): Column<Log>[] {
       csv: (row) => row.model_name,
       render: (row) =>
         row.model_name ? (
-          <code>{row.model_name}</code>
+          <code className="tf-cell tf-ellipsis" title={row.model_name}>
+            {row.model_name}
+          </code>
         ) : (
           <span className="tf-muted tf-log-content">{row.content}</span>
         ),
     },
-    ...(everybody ? [channel] : []),
     {
       key: "tokens",
       title: t("log.tokens"),
       align: "right",
       csv: (row) => `${row.prompt_tokens}/${row.completion_tokens}`,
       render: (row) => <Tokens row={row} />,
-    },
-    {
-      key: "use_time_ms",
-      title: t("log.duration"),
-      align: "right",
-      csv: (row) => row.use_time_ms,
-      render: (row) => <Duration row={row} />,
     },
     {
       key: "quota",
@@ -152,6 +153,14 @@ export function useLogColumns(everybody: boolean): Column<Log>[] {
       render: (row) =>
         row.quota ? <Money quota={row.quota} digits={6} /> : <span className="tf-faint">–</span>,
     },
+    {
+      key: "use_time_ms",
+      title: t("log.duration"),
+      align: "right",
+      csv: (row) => row.use_time_ms,
+      render: (row) => <Duration row={row} />,
+    },
+    ...(everybody ? [channel] : []),
     {
       key: "group",
       title: t("log.group"),

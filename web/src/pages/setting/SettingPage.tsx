@@ -4,13 +4,8 @@ import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { CopyBox, Facts, Money, PageHeader, PlainTag, When } from "../../components/basics.tsx";
 import { useConfirm } from "../../components/Confirm.tsx";
-import {
-  type Choice,
-  FormFailure,
-  PasswordField,
-  SelectField,
-  TextField,
-} from "../../components/form/fields.tsx";
+import { type Choice, SelectField } from "../../components/form/choices.tsx";
+import { FormFailure, PasswordField, TextField } from "../../components/form/fields.tsx";
 import { useForm } from "../../components/form/useForm.ts";
 import { useSession, useUser } from "../../context/session.tsx";
 import { type Theme, useTheme } from "../../context/theme.tsx";

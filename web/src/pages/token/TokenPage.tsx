@@ -129,7 +129,12 @@ function useColumns(): Column<Token>[] {
       title: t("token.expires"),
       sort: true,
       csv: (token) => (token.expired_time > 0 ? format.time(token.expired_time) : ""),
-      render: (token) => <When at={Math.max(0, token.expired_time)} />,
+      render: (token) =>
+        token.expired_time > 0 ? (
+          <When at={token.expired_time} />
+        ) : (
+          <span className="tf-faint">{t("token.never_expires")}</span>
+        ),
     },
     {
       key: "created_time",

@@ -3,14 +3,8 @@ import { DatePicker } from "@douyinfe/semi-ui";
 import { useQueryClient } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
-import {
-  type Choice,
-  NumberField,
-  SelectField,
-  SwitchField,
-  TextAreaField,
-  TextField,
-} from "../../components/form/fields.tsx";
+import { type Choice, NumberField, SelectField } from "../../components/form/choices.tsx";
+import { SwitchField, TextAreaField, TextField } from "../../components/form/fields.tsx";
 import { FormSheet } from "../../components/form/FormSheet.tsx";
 import { type Form, useForm } from "../../components/form/useForm.ts";
 import { quotaToUsd, usdToQuota } from "../../helpers/format.ts";
