@@ -25,7 +25,7 @@ static struct reading *reading_of(struct chat_reader *r)
     struct reading *mine = r->own = NEW(r->arena, struct reading);
     if (r->request && r->target) {
         mine->format = gemini_format(r->request, r->target);
-        mine->names = name_map_new(r->arena, r->request->tools, GEMINI_NAME_MAX);
+        mine->names = name_map_lettered(r->arena, r->request->tools, GEMINI_NAME_MAX);
     }
     return mine;
 }
@@ -337,18 +337,24 @@ static struct err *nothing_came(struct chat_reader *r)
     return r->target ? fail(r, (struct str){0}, STR("The provider answered nothing.")) : NULL;
 }
 
-struct err *gemini_read_whole(struct chat_reader *r, yyjson_val *body)
+// One object, or a stream that was an array.
+static struct err *read_chunks(struct chat_reader *r, yyjson_val *body)
 {
     size_t i, max;
     yyjson_val *chunk;
     if (!yyjson_is_arr(body))
-        TRY(read_chunk(r, body));
+        return read_chunk(r, body);
     yyjson_arr_foreach(body, i, max, chunk)
     {
-        TRY(read_chunk(r, chunk));
-        if (r->failed)
-            return NULL;
+        if (!r->failed)
+            TRY(read_chunk(r, chunk));
     }
+    return NULL;
+}
+
+struct err *gemini_read_whole(struct chat_reader *r, yyjson_val *body)
+{
+    TRY(read_chunks(r, body));
     if (!r->failed && !r->choices)
         TRY(nothing_came(r));
     if (r->failed)

@@ -9,6 +9,7 @@
 
 struct name_map {
     size_t n, max;
+    bool lettered;
     struct {
         const char *name, *wire;
     } pair[];
@@ -41,12 +42,20 @@ const char *id_legal(struct arena *a, const char *id, size_t max)
     return arena_printf(a, "call_%s", digest_of(a, id ? id : "", 12));
 }
 
-// MCP names such as "server.tool" get underscores; long ones end in a digest.
-static const char *legal_name(struct arena *a, const char *name, size_t max)
+static bool fits(const struct name_map *map, const char *name)
 {
-    if (is_legal(name, max))
+    bool begins = !map->lettered || !strchr("-0123456789", *name);
+    return begins && is_legal(name, map->max);
+}
+
+// MCP names such as "server.tool" get underscores; long ones end in a digest.
+static const char *legal_name(struct arena *a, const struct name_map *map, const char *name)
+{
+    if (fits(map, name))
         return name;
-    char *legal = arena_strdup(a, *name ? name : "_");
+    size_t max = map->max;
+    bool bare = !*name || (map->lettered && strchr("-0123456789", *name));
+    char *legal = arena_printf(a, "%s%s", bare ? "_" : "", name);
     for (char *c = legal; *c; c++)
         if (!is_legal((char[]){*c, 0}, 1))
             *c = '_';
@@ -67,17 +76,19 @@ static bool is_taken(const struct name_map *map, const struct chat_tool *tools, 
 }
 
 // Holds only the names that had to change.
-struct name_map *name_map_new(struct arena *a, const struct chat_tool *tools, size_t max)
+static struct name_map *name_map_of(struct arena *a, const struct chat_tool *tools, size_t max,
+                                    bool lettered)
 {
     size_t count = 0;
     for (const struct chat_tool *t = tools; t; t = t->next)
         count++;
     struct name_map *map = arena_alloc(a, sizeof(*map) + count * sizeof(map->pair[0]));
     map->max = max;
+    map->lettered = lettered;
     for (const struct chat_tool *t = tools; t; t = t->next) {
-        if (!t->name || is_legal(t->name, max))
+        if (!t->name || fits(map, t->name))
             continue;
-        const char *base = legal_name(a, t->name, max), *wire = base;
+        const char *base = legal_name(a, map, t->name), *wire = base;
         for (int i = 2; is_taken(map, tools, wire); i++)
             wire = arena_printf(a, "%.*s_%d", (int)max - 5, base, i);
         map->pair[map->n].name = t->name;
@@ -86,12 +97,22 @@ struct name_map *name_map_new(struct arena *a, const struct chat_tool *tools, si
     return map;
 }
 
+struct name_map *name_map_new(struct arena *a, const struct chat_tool *tools, size_t max)
+{
+    return name_map_of(a, tools, max, false);
+}
+
+struct name_map *name_map_lettered(struct arena *a, const struct chat_tool *tools, size_t max)
+{
+    return name_map_of(a, tools, max, true);
+}
+
 const char *name_to_wire(struct arena *a, const struct name_map *map, const char *name)
 {
     for (size_t i = 0; i < map->n; i++)
         if (!strcmp(map->pair[i].name, name))
             return map->pair[i].wire;
-    return legal_name(a, name, map->max);
+    return legal_name(a, map, name);
 }
 
 struct str name_from_wire(const struct name_map *map, struct str wire)

@@ -159,7 +159,11 @@ export function onlyMembers(value: Json, allowed: string[], where: string): void
       );
 }
 
-export function refuse(message: string, param: string, code: string | null = "invalid_value"): never {
+export function refuse(
+  message: string,
+  param: string,
+  code: string | null = "invalid_value",
+): never {
   throw new Refusal(400, message, "invalid_request_error", code, param);
 }
 
