@@ -6,6 +6,7 @@
 
 #include "common/arena.h"
 #include "common/crypto.h"
+#include "common/find.h"
 
 static const char MARK[] = "tfr1.";
 
@@ -41,10 +42,14 @@ struct str carry_for(struct arena *a, const struct dialect *reader, const struct
     return carry_wrap(a, owner, state, (struct str){0}, redacted);
 }
 
+static bool holds(struct str body, struct str mark)
+{
+    return find_text(body, mark) < body.n;
+}
+
 bool chat_carries(struct str body)
 {
-    return body.n && (memmem(body.p, body.n, MARK, sizeof(MARK) - 1) ||
-                      memmem(body.p, body.n, MARK_BASE64, sizeof(MARK_BASE64) - 1));
+    return body.n && (holds(body, str_of(MARK)) || holds(body, str_of(MARK_BASE64)));
 }
 
 bool carry_is(struct str carried)

@@ -222,7 +222,7 @@ static void write_own_part(struct gemini_writing *w, yyjson_val *part)
     yyjson_obj_foreach(part, i, max, key, value)
     {
         const char *name = yyjson_get_str(key);
-        if (!foreign || (strcmp(name, "thoughtSignature") && strcmp(name, "thought_signature")))
+        if (!foreign || !list_has("thoughtSignature,thought_signature", name))
             json_raw(&w->j, name, json_text_of(w->a, value));
     }
     if (foreign && gemini_at(part, "functionCall") && w->model->signatures)

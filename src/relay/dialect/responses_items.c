@@ -116,9 +116,9 @@ bool responses_is_whole(struct str arguments)
 struct str responses_state(struct chat_writer *w, const struct dialect *maker, bool redacted,
                            struct str state, struct str text)
 {
-    if (!state.n || !maker || maker == &responses_dialect)
+    if (!maker || maker == &responses_dialect)
         return state;
-    return carry_wrap(w->arena, maker, state, text, redacted);
+    return carry_wrap(w->arena, maker, state, state.n ? text : (struct str){0}, redacted);
 }
 
 // --- the object -----------------------------------------------------------------

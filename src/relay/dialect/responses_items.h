@@ -24,6 +24,8 @@ void responses_part_write(struct json *j, const char *key, const struct response
                           struct str text);
 // A call that was cut off must not be run.
 bool responses_is_whole(struct str arguments);
+// What a reasoning item carries; another dialect's always carries something, so that it is known
+// when it comes back: OpenAI would look for it by its id.
 struct str responses_state(struct chat_writer *w, const struct dialect *maker, bool redacted,
                            struct str state, struct str text);
 

@@ -190,7 +190,7 @@ static struct err *read_reasoning(struct parse *p, yyjson_val *in)
     part->owner = &responses_dialect;
     if (!carry_is(state))
         part->signature = state;
-    else if (carry_open(p->a, state, part) && !part->text.n)
+    else if (!carry_open(p->a, state, part) || !part->text.n)
         part->text = text;
     return NULL;
 }

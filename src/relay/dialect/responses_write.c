@@ -157,7 +157,8 @@ static void write_block(struct chat_writer *w, struct stream *s, const struct ch
         return;
     }
     s->open = true;
-    s->spoke = false;
+    s->spoke = s->redacted = false;
+    s->maker = ev->owner;
     s->custom = (struct custom){0};
     buf_clear(&s->text);
     buf_clear(&s->state);

@@ -260,7 +260,8 @@ static void write_member(struct walk *w, const char *name, yyjson_val *value)
     const struct rule *rule = rule_of(name);
     if (!rule)
         return;
-    switch (w->openapi ? rule->openapi : rule->json) {
+    enum treatment treatment = w->openapi ? rule->openapi : rule->json;
+    switch (treatment) {
     case COPY: json_raw(&w->j, name, json_text_of(w->a, value)); break;
     case SCHEMA: write_schema(w, name, value); break;
     case SCHEMAS:

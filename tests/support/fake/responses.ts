@@ -52,6 +52,7 @@ const CREATE: Record<string, Check> = {
   safety_identifier: text,
   prompt_cache_key: text,
   prompt_cache_retention: nullable(text),
+  client_metadata: nullable(object), // Codex
 };
 
 /** Members of each item besides type, id and status. */
