@@ -1,4 +1,4 @@
-// Bump allocation in chunks that double, released together.
+// Bump allocation in chunks that double from the second on, released together.
 
 #include "common/arena.h"
 
@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum { ALIGN = _Alignof(max_align_t) };
-enum { FIRST_CHUNK = 4 * 1024 - 64, LARGEST_CHUNK = 256 * 1024 };
+enum { FIRST_CHUNK = 4 * 1024 - 64, SECOND_CHUNK = 1024 - 64, LARGEST_CHUNK = 256 * 1024 };
 
 struct chunk {
     struct chunk *next;
@@ -89,7 +89,9 @@ void arena_free(struct arena *a)
 
 static struct chunk *chunk_new(struct arena *a, size_t at_least)
 {
-    size_t size = a->chunks ? a->chunks->size * 2 : FIRST_CHUNK;
+    size_t size = FIRST_CHUNK;
+    if (a->chunks)
+        size = a->chunks->next ? a->chunks->size * 2 : SECOND_CHUNK;
     if (size > LARGEST_CHUNK)
         size = LARGEST_CHUNK;
     if (size < at_least)

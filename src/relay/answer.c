@@ -156,7 +156,8 @@ static void write_out(struct relay *r, struct str bytes)
         give_head(r, r->streaming || (r->translated && r->head.stream) ? -1 : (int64_t)bytes.n);
     r->answered = true;
     exchange_write(r->x, &bytes, 1);
-    if (!r->parsed && r->body.root) { // no other attempt will come: a long stream need not hold it
+    buf_free(&r->attempt.headers); // no other attempt will come: a long stream need not hold it
+    if (!r->parsed && r->body.root) {
         arena_free(r->document);
         r->document = NULL;
         r->body.root = NULL;

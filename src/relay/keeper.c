@@ -2,9 +2,11 @@
 
 #include "relay/keeper.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "common/arena.h"
 #include "common/clock.h"
@@ -91,6 +93,34 @@ static struct err *delete_sessions(struct arena *a, const struct settings *s)
         clock_now() - (int64_t)KEPT_SESSIONS_DAYS * DAY_SECONDS);
 }
 
+// --- memory ---------------------------------------------------------------------------
+
+enum { REST_MS = 5000, QUIET_MS = 100, WORTH_MS = 500 };
+
+static int64_t cpu_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+// What a crowd has left behind goes back to the system once it is quiet: malloc by itself only
+// gives back what lies at the very end of a heap.
+static struct err *give_memory_back(struct arena *a, const struct settings *s)
+{
+    static int64_t looked_at, gave_at; // in CPU time
+    (void)a, (void)s;
+    int64_t now = cpu_ms();
+    bool quiet = now - looked_at < QUIET_MS;
+    looked_at = now;
+    if (quiet && now - gave_at > WORTH_MS) {
+        gave_at = now;
+        db_pool_shrink(keeper.pool);
+        malloc_trim(0);
+    }
+    return NULL;
+}
+
 // --- when -----------------------------------------------------------------------------
 
 static int64_t probe_ms(const struct settings *s)
@@ -104,6 +134,12 @@ static int64_t hour_ms(const struct settings *s)
     return 3600000;
 }
 
+static int64_t rest_ms(const struct settings *s)
+{
+    (void)s;
+    return REST_MS;
+}
+
 static struct {
     const char *name;
     struct err *(*run)(struct arena *a, const struct settings *s);
@@ -113,6 +149,7 @@ static struct {
     {"recover channels", recover_channels, probe_ms, 0},
     {"delete logs", delete_logs, hour_ms, 0},
     {"delete sessions", delete_sessions, hour_ms, 0},
+    {"give memory back", give_memory_back, rest_ms, 0},
 };
 
 static void run_due(void)

@@ -78,7 +78,9 @@ void relay_begin(struct exchange *x, const struct relay_route *route)
 
 static enum relay_step choose(struct relay *r)
 {
-    if (!choose_channel(r->candidates, &r->tried, r->loop->now_ms, &r->choice)) {
+    static const struct tried none;
+    const struct tried *tried = r->tried ? r->tried : &none;
+    if (!choose_channel(r->candidates, tried, r->loop->now_ms, &r->choice)) {
         const struct err_kind *kind =
             r->unsuited ? &err_mode_unsupported : &err_channel_unavailable;
         if (!r->failed)

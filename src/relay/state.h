@@ -57,7 +57,7 @@ struct relay {
 
     // choose
     const struct candidates *candidates;
-    struct tried tried;
+    struct tried *tried; // NULL: nothing has failed yet
     struct choice choice;
     int attempts;
     const char *sent_model;

@@ -373,16 +373,18 @@ void relay_attempt_failed(struct relay *r, const struct err *e)
 {
     const struct relay_setting *s = &r->snapshot->settings.relay;
     struct health *h = r->choice.key->health;
+    if (!r->tried)
+        r->tried = NEW(r->arena, struct tried);
     if (relay_unsuited(e)) {
         r->unsuited = true;
         r->attempts--; // nobody was asked
-        tried_channel(&r->tried, r->choice.channel->row.id);
+        tried_channel(r->tried, r->choice.channel->row.id);
         return;
     }
     if (concerns_key_only(e) && r->choice.channel->key_count > 1)
-        tried_key(&r->tried, h);
+        tried_key(r->tried, h);
     else
-        tried_channel(&r->tried, r->choice.channel->row.id);
+        tried_channel(r->tried, r->choice.channel->row.id);
     if (!e->kind->retry) {
         health_unsaid(h); // the caller's own fault
         return;

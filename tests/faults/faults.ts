@@ -7,6 +7,15 @@ import { type Line, print, Stage } from "./stage";
 import { leak, play, prepare, storm } from "./upstream_faults";
 import { certificates } from "./upstreams";
 
+/** One good request of every kind: what is loaded once does not count as left behind. */
+async function warm(stage: Stage): Promise<void> {
+  for (const model of ["fake-oa", "fake-cl"])
+    for (const client of ["openai", "claude"] as const)
+      for (const stream of [true, false])
+        if (!(await stage.ask(model, client, stream)).full) throw new Error(`${model} is not well`);
+  await stage.settled();
+}
+
 async function upstreamFaults(lines: Line[]): Promise<void> {
   const made = await certificates();
   const stage = new Stage();
@@ -19,6 +28,7 @@ async function upstreamFaults(lines: Line[]): Promise<void> {
     },
   });
   const staged = await prepare(stage, made);
+  await warm(stage);
   const { rss, openFiles } = stage;
   for (const one of staged) lines.push(await play(stage, one));
   const sent = (await storm(stage, staged)) + (await storm(stage, staged));

@@ -49,7 +49,8 @@ void db_pool_close(struct db_pool *p); // waits until all have been returned; NU
 
 // Waits up to 3 s for a connection; err_db_busy after that.
 struct err *db_lease(struct db_pool *p, struct arena *a, struct db **out);
-void db_return(struct db *db); // NULL is fine; an open transaction is rolled back
+void db_return(struct db *db);          // NULL is fine; an open transaction is rolled back
+void db_pool_shrink(struct db_pool *p); // idle connections give back what they keep in memory
 int db_pool_busy(const struct db_pool *p);
 int db_pool_size(const struct db_pool *p);
 

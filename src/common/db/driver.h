@@ -39,8 +39,9 @@ struct db_driver {
     struct err *(*open)(struct db *db, struct arena *a, const char *dsn); // sets db->link
     void (*close)(struct db *db); // all statements are finished by then
     bool (*alive)(struct db *db);
-    int (*socket)(struct db *db); // of a server: something to read while idle is bad news
-    bool (*in_tx)(struct db *db); // what the database thinks; some failures end a transaction
+    int (*socket)(struct db *db);  // of a server: something to read while idle is bad news
+    void (*shrink)(struct db *db); // gives back memory that it only keeps to be faster; NULL: none
+    bool (*in_tx)(struct db *db);  // what the database thinks; some failures end a transaction
 
     // One statement without parameters and rows (BEGIN, DDL), as it is, in one round trip.
     struct err *(*command)(struct db *db, struct arena *a, const char *sql);

@@ -267,6 +267,14 @@ struct err *db_lease(struct db_pool *p, struct arena *a, struct db **out)
     return NULL;
 }
 
+void db_pool_shrink(struct db_pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    for (struct db *db = p->idle; db && p->driver->shrink; db = db->next)
+        p->driver->shrink(db);
+    pthread_mutex_unlock(&p->lock);
+}
+
 int db_pool_busy(const struct db_pool *p)
 {
     struct db_pool *pool = (struct db_pool *)p;

@@ -142,6 +142,12 @@ static void sqlite_close_link(struct db *db)
     db->link = NULL;
 }
 
+// Its cache of pages; what the file holds is in the system's as well.
+static void sqlite_shrink(struct db *db)
+{
+    sqlite3_db_release_memory(handle_of(db));
+}
+
 static bool sqlite_in_tx(struct db *db)
 {
     return !sqlite3_get_autocommit(handle_of(db));
@@ -297,6 +303,7 @@ const struct db_driver sqlite_driver = {
         },
     .open = sqlite_open,
     .close = sqlite_close_link,
+    .shrink = sqlite_shrink,
     .in_tx = sqlite_in_tx,
     .command = sqlite_command,
     .prepare = sqlite_prepare,

@@ -16,6 +16,8 @@ enum {
     RAW_MAX = 1024 * 1024,
     HAND_OVER = 16 * 1024,
     LINES_MAX = 1000,
+    HEAD_USUAL = 8 * 1024, // memory of a larger one is not kept for the next
+    LINES_USUAL = 128,
 };
 
 static bool is_gone(const struct client_conn *conn)
@@ -45,6 +47,12 @@ static struct head *head_take(struct client *client, size_t limit)
 
 static void head_clear(struct head *h)
 {
+    if (h->text.cap > HEAD_USUAL || h->cap > LINES_USUAL) {
+        buf_free(&h->text);
+        free(h->lines);
+        h->lines = NULL;
+        h->cap = 0;
+    }
     buf_clear(&h->text);
     h->count = 0;
     h->line = (struct head_line){0};
