@@ -287,11 +287,10 @@ static struct err *take_frame(struct relay *r, const struct frame *f)
     if (!f->payload.p)
         return NULL; // a comment: forwarded, or dropped in translation
     bool read = r->translated || r->sign_at < r->cutter.at; // the frame ends there
-    if (read)
-        TRY(chat_read_frame(&r->reader, f));
-    if (r->reader.failed) { // what came before may be passed on, this may not
+    struct err *e = read ? chat_read_frame(&r->reader, f) : NULL;
+    if (e || r->reader.failed) { // what came before may be passed on, this may not
         r->cutter.at = (size_t)(f->raw.p - r->in.p);
-        return NULL;
+        return e;
     }
     r->spoken = true;
     r->frames++;
@@ -304,22 +303,38 @@ static struct err *take_frame(struct relay *r, const struct frame *f)
     return NULL;
 }
 
-static struct err *feed_frames(struct relay *r, bool last)
+static struct err *read_frames(struct relay *r, bool last)
 {
     struct frame f;
-    arena_reset(r->joined);
-    if (!r->translated)
-        look_for_sign(r);
     while (!r->reader.ended && !r->reader.failed &&
            r->framing->next(&r->cutter, buf_view(&r->in), last, r->joined, &f))
         TRY(take_frame(r, &f));
-    if (r->reader.failed)
-        return relay_said_error(r);
-    if (last && !r->reader.ended) {
-        TRY(chat_read_end(&r->reader));
-        if (!r->reader.ended)
-            return err_new(r->arena, &err_upstream_truncated, "the stream ended before its end");
-    }
+    return r->reader.failed ? relay_said_error(r) : NULL;
+}
+
+// Nothing more will come. A frame that was not finished is one only if it makes the reply whole:
+// else it was cut, and half of it must not be passed on.
+static struct err *read_last(struct relay *r)
+{
+    size_t whole = r->cutter.at;
+    struct err *e = read_frames(r, true);
+    if (!e && !r->reader.ended)
+        e = chat_read_end(&r->reader);
+    if (!e && !r->reader.ended)
+        e = err_new(r->arena, &err_upstream_truncated, "the stream ended before its end");
+    if (e && !r->translated)
+        r->cutter.at = whole;
+    return e;
+}
+
+static struct err *feed_frames(struct relay *r, bool last)
+{
+    arena_reset(r->joined);
+    if (!r->translated)
+        look_for_sign(r);
+    TRY(read_frames(r, false));
+    if (last && !r->reader.ended)
+        TRY(read_last(r));
     if (r->translated) { // what was read is not needed again
         buf_drop(&r->in, r->cutter.at);
         r->cutter.scanned -= r->cutter.at;
