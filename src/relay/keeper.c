@@ -95,7 +95,7 @@ static struct err *delete_sessions(struct arena *a, const struct settings *s)
 
 // --- memory ---------------------------------------------------------------------------
 
-enum { REST_MS = 5000, QUIET_MS = 100, WORTH_MS = 500 };
+enum { REST_MS = 5000, QUIET_MS = 100, WORTH_MS = 50 };
 
 static int64_t cpu_ms(void)
 {
