@@ -125,7 +125,7 @@ static struct err *give_memory_back(struct arena *a, const struct settings *s)
 
 static int64_t probe_ms(const struct settings *s)
 {
-    return (int64_t)s->relay.probe_minutes * 60000;
+    return (int64_t)s->relay.probe_seconds * 1000;
 }
 
 static int64_t hour_ms(const struct settings *s)

@@ -36,8 +36,8 @@ static const struct field relay_fields[] = {
     FIELD_AS(struct relay_setting, disable_keywords, "AutomaticDisableKeywords", .max = 8192,
              .def = "Your credit balance is too low\nThis organization has been disabled.\n"
                     "You exceeded your current quota\nYour account is not authorized"),
-    FIELD_AS(struct relay_setting, probe_minutes, "ChannelProbeMinutes", .min = 1, .max = 10080,
-             .def = "10"),
+    FIELD_AS(struct relay_setting, probe_seconds, "ChannelProbeSeconds", .min = 1, .max = 604800,
+             .def = "600"),
     FIELD_AS(struct relay_setting, breaker_failures, "BreakerFailures", .min = 1, .max = 1000,
              .def = "5"),
     FIELD_AS(struct relay_setting, breaker_rest_seconds, "BreakerRestSeconds", .min = 1,

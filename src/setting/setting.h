@@ -22,7 +22,7 @@ struct relay_setting {
     const char *disable_status_codes; // an upstream's answer that takes its key out of service
     const char *disable_keywords;     // a line each, in its error text
     bool disable_enabled, enable_enabled;
-    int probe_minutes;    // how often disabled channels are tried again
+    int probe_seconds;    // how often disabled channels are tried again
     int breaker_failures; // in a row, before a key rests
     int breaker_rest_seconds;
     int pre_consumed_tokens; // reserved for the answer when the request names no limit

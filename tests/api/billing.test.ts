@@ -313,10 +313,15 @@ describe("what a reply is billed when it does not end well", () => {
       gw.fake.find("early-leaver").every((seen) => seen.outcome === "gone"),
     );
     const logs = await books(gw.server);
-    expect(logs.filter(
+    expect(
+      logs.filter(
         (log) =>
-          log.model_name === "fake-oa" && log.type === 2 && log.quota === 0 && log.completion_tokens > 0,
-      )).toEqual([]);
+          log.model_name === "fake-oa" &&
+          log.type === 2 &&
+          log.quota === 0 &&
+          log.completion_tokens > 0,
+      ),
+    ).toEqual([]);
   });
 });
 

@@ -274,22 +274,57 @@ describe("choosing", () => {
     failed("claude", await ask("claude", model, {}), 503, 529);
   });
 
-  test("turns a channel with a dead key off, says why, and turns it on again", async () => {
-    const model = "fake-banned";
-    const key = "sk-fake-banned";
+  const statusOf = async (id: number) =>
+    (await gw.server.admin.get<Channel>(`/api/channel/${id}`)).status;
+
+  /** A channel that went out of service because its upstream refused its key. */
+  async function banned(model: string, key: string): Promise<number> {
     await gw.server.setOption("AutomaticDisableChannelEnabled", "true");
     const { id } = await gw.addOpenai("banned", { models: model, auto_ban: 1, key });
     await gw.setPrices({ ModelPrice: { [model]: 0.001 } });
     gw.fake.behave(key, { status: 401 });
     failed("openai", await ask("openai", model, {}), 502, 503);
-    await eventually(async () => {
-      const channel = await gw.server.admin.get<Channel>(`/api/channel/${id}`);
-      expect(channel.status).toBe(3);
-    });
+    await eventually(async () => expect(await statusOf(id)).toBe(3));
+    await gw.server.setOption("AutomaticDisableChannelEnabled", "false");
+    return id;
+  }
+
+  test("turns a channel with a dead key off, and an operator turns it on again", async () => {
+    const model = "fake-banned";
+    const key = "sk-fake-banned";
+    const id = await banned(model, key);
     gw.fake.behave(key, undefined);
     await gw.server.admin.put("/api/channel/", { id, status: 1 });
     await expectUsable("openai", model);
-    await gw.server.setOption("AutomaticDisableChannelEnabled", "false");
+  });
+
+  test("tries a channel that went off, and turns it on when its upstream is well", async () => {
+    const model = "fake-recovered";
+    const key = "sk-fake-recovered";
+    const id = await banned(model, key);
+    const asked = () => gw.fake.find(model).length;
+    const before = asked();
+    await gw.server.setOption("ChannelProbeSeconds", "1");
+    await eventually(async () => expect(asked()).toBeGreaterThan(before + 1));
+    expect(await statusOf(id)).toBe(3);
+    failed("openai", await ask("openai", model, {}), 503);
+    gw.fake.behave(key, undefined);
+    await eventually(async () => expect(await statusOf(id)).toBe(1));
+    await expectUsable("openai", model);
+    await gw.server.setOption("ChannelProbeSeconds", "600");
+  });
+
+  test("leaves a channel off that an operator turned off", async () => {
+    const model = "fake-retired";
+    const { id } = await gw.addOpenai("retired", { models: model });
+    await gw.server.admin.put("/api/channel/", { id, status: 2 });
+    const other = await banned("fake-beside", "sk-fake-beside");
+    gw.fake.behave("sk-fake-beside", undefined);
+    await gw.server.setOption("ChannelProbeSeconds", "1");
+    await eventually(async () => expect(await statusOf(other)).toBe(1));
+    await gw.server.setOption("ChannelProbeSeconds", "600");
+    expect(await statusOf(id)).toBe(2);
+    expect(gw.fake.find(model).length).toBe(0);
   });
 
   test("reaches a refused connection's channel never, and says so", async () => {

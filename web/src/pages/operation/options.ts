@@ -14,7 +14,7 @@ export const OPTIONS = [
   { key: "AutomaticDisableStatusCodes", name: "disable_codes", tab: "relay", mono: true },
   { key: "AutomaticDisableKeywords", name: "disable_words", tab: "relay", editor: "lines" },
   { key: "AutomaticEnableChannelEnabled", name: "auto_enable", tab: "relay" },
-  { key: "ChannelProbeMinutes", name: "probe_minutes", tab: "relay" },
+  { key: "ChannelProbeSeconds", name: "probe_seconds", tab: "relay" },
   { key: "BreakerFailures", name: "breaker_failures", tab: "relay" },
   { key: "BreakerRestSeconds", name: "breaker_rest", tab: "relay" },
   { key: "PreConsumedQuota", name: "reserve", tab: "relay" },
