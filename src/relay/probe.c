@@ -227,8 +227,8 @@ static const char *refusal(struct probing *p)
 {
     struct str body = p->answer.body, text = body;
     yyjson_val *root;
-    if (!json_read(p->arena, body, &root) &&
-        p->attempt.dialect->read_error(root, &p->error) && p->error.message.p)
+    if (!json_read(p->arena, body, &root) && p->attempt.dialect->read_error(root, &p->error) &&
+        p->error.message.p)
         text = p->error.message;
     return arena_printf(p->arena, "HTTP %d: %s", p->answer.status,
                         without_key(p->arena, text, p->attempt.key));

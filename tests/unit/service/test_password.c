@@ -54,12 +54,11 @@ static void refuses_expensive_hashes(void **state)
 {
     (void)state;
     ARENA(a);
-    static const char *const odd[] = {
-        "$argon2id$v=19$m=4194304,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$"
-        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
-        "$argon2id$v=19$m=19456,t=2000,p=1$AAAAAAAAAAAAAAAAAAAAAA$"
-        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
-        "$2a$10$abcdefghijklmnopqrstuv", "plain text"};
+    static const char *const odd[] = {"$argon2id$v=19$m=4194304,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$"
+                                      "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+                                      "$argon2id$v=19$m=19456,t=2000,p=1$AAAAAAAAAAAAAAAAAAAAAA$"
+                                      "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+                                      "$2a$10$abcdefghijklmnopqrstuv", "plain text"};
     for (size_t i = 0; i < sizeof(odd) / sizeof(*odd); i++) {
         bool right = true;
         struct err *e = password_check(a, "plain text", odd[i], &right);
