@@ -3,7 +3,7 @@ import { Button } from "@douyinfe/semi-ui";
 import { render, screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeAll, expect, test, vi } from "vitest";
-import { FormFailure, PasswordField, TextField } from "../src/components/form/fields.tsx";
+import { FormBox, PasswordField, TextField } from "../src/components/form/fields.tsx";
 import { useForm } from "../src/components/form/useForm.ts";
 import { messageOf } from "../src/helpers/notify.ts";
 import { required } from "../src/helpers/rules.ts";
@@ -22,12 +22,11 @@ function Sample({ send }: { send: (values: object) => Promise<unknown> }) {
     send,
   });
   return (
-    <form onSubmit={(event) => void form.submit(event)} noValidate>
-      <FormFailure form={form} />
+    <FormBox form={form}>
       <TextField form={form} name="username" label="User name" />
       <PasswordField form={form} name="password" label="Password" />
       <Button htmlType="submit">Send</Button>
-    </form>
+    </FormBox>
   );
 }
 

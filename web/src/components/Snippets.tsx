@@ -3,6 +3,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { snippet, type SnippetKind, SNIPPETS } from "../helpers/snippets.ts";
 import { CopyButton } from "./basics.tsx";
+import { panelOf, TabList } from "./Tabs.tsx";
 import "./Snippets.css";
 
 interface Props {
@@ -18,24 +19,17 @@ export function Snippets({ base, model, keyText = "sk-…" }: Props) {
   return (
     <div className="tf-snippets">
       <div className="tf-snippet-head">
-        <div className="tf-snippet-tabs" role="tablist" aria-label={t("home.quick_start")}>
-          {SNIPPETS.map((one) => (
-            <button
-              key={one}
-              type="button"
-              role="tab"
-              id={`snippet-${one}`}
-              aria-selected={kind === one}
-              aria-controls="snippet"
-              onClick={() => setKind(one)}
-            >
-              {t(`home.snippet_${one}`)}
-            </button>
-          ))}
-        </div>
+        <TabList
+          id="snippet"
+          className="tf-snippet-tabs"
+          name={t("home.quick_start")}
+          tabs={SNIPPETS.map((one) => [one, t(`home.snippet_${one}`)] as const)}
+          value={kind}
+          onChange={setKind}
+        />
         <CopyButton text={text} what={t(`home.snippet_${kind}`)} />
       </div>
-      <pre id="snippet" role="tabpanel" aria-labelledby={`snippet-${kind}`} tabIndex={0}>
+      <pre {...panelOf("snippet", kind)} tabIndex={0}>
         {text}
       </pre>
     </div>

@@ -22,3 +22,5 @@ export function useFormat() {
     };
   }, [i18n.language]);
 }
+
+export type Format = ReturnType<typeof useFormat>;

@@ -21,3 +21,10 @@ export const usePricing = () =>
 
 export const useGroups = () =>
   useQuery({ queryKey: ["groups"], queryFn: () => call("GET /api/user/groups") });
+
+/** The groups that one may use, to choose from, and those that are chosen already. */
+export const useGroupChoices = (chosen: string[] = []) =>
+  [...new Set([...Object.keys(useGroups().data ?? {}), ...chosen])].map((value) => ({
+    value,
+    label: value,
+  }));

@@ -4,7 +4,7 @@ import { type ReactNode, useId } from "react";
 import { useTranslation } from "react-i18next";
 import { PHONE, useMedia } from "../../helpers/useMedia.ts";
 import { useConfirm } from "../Confirm.tsx";
-import { FormFailure } from "./fields.tsx";
+import { FormBox } from "./fields.tsx";
 import type { Form } from "./useForm.ts";
 
 interface Props<T extends object> {
@@ -50,15 +50,9 @@ export function FormSheet<T extends object>(props: Props<T>) {
         </div>
       }
     >
-      <form
-        id={id}
-        className="tf-form"
-        onSubmit={(event) => void props.form.submit(event)}
-        noValidate
-      >
-        <FormFailure form={props.form} />
+      <FormBox form={props.form} id={id}>
         {props.children}
-      </form>
+      </FormBox>
     </SideSheet>
   );
 }

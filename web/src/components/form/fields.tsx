@@ -1,7 +1,7 @@
 // The plain fields of a form; those that choose or count are in choices.tsx, which logging in does not need.
 //   <TextField form={form} name="name" label={t("token.name")} help={t("token.name_help")} />
 import { Input, Switch, TextArea } from "@douyinfe/semi-ui";
-import { type KeyboardEvent, useState } from "react";
+import { type KeyboardEvent, type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { aria, type FieldProps, Frame } from "./Frame.tsx";
 import type { Form } from "./useForm.ts";
@@ -96,11 +96,22 @@ export function SwitchField<T extends object>(props: FieldProps<T>) {
   );
 }
 
-/** What went wrong with no field to blame. */
-export function FormFailure<T extends object>({ form }: { form: Form<T> }) {
-  return form.failure ? (
-    <div className="tf-form-failure" role="alert">
-      {form.failure}
-    </div>
-  ) : null;
+interface FormBoxProps<T extends object> {
+  form: Form<T>;
+  id?: string;
+  children: ReactNode;
+}
+
+/** The form itself: what went wrong with no field to blame, then its fields. */
+export function FormBox<T extends object>({ form, id, children }: FormBoxProps<T>) {
+  return (
+    <form id={id} className="tf-form" onSubmit={(event) => void form.submit(event)} noValidate>
+      {form.failure && (
+        <div className="tf-form-failure" role="alert">
+          {form.failure}
+        </div>
+      )}
+      {children}
+    </form>
+  );
 }

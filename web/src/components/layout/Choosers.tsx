@@ -1,37 +1,27 @@
 // Language and theme, in every frame's corner.
-import { Dropdown } from "@douyinfe/semi-ui";
-import { Check, Languages, Monitor, Moon, Sun } from "lucide-react";
+import { Languages, Monitor, Moon, Sun } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { type Theme, useTheme } from "../../context/theme.tsx";
 import { type Language, LANGUAGES, setLanguage } from "../../i18n/index.ts";
-
-const tick = (on: boolean) => (on ? <Check size={15} /> : <span className="tf-no-tick" />);
+import { Menu, tick } from "../Menu.tsx";
 
 export function LanguageChooser() {
   const { t, i18n } = useTranslation();
+  const items = Object.entries(LANGUAGES).map(([code, { name, locale }]) => ({
+    key: code,
+    label: <span lang={locale}>{name}</span>,
+    icon: tick(i18n.language === code),
+    run: () => setLanguage(code as Language),
+  }));
   return (
-    <Dropdown
-      trigger="click"
-      position="bottomRight"
-      clickToHide
-      render={
-        <Dropdown.Menu>
-          {Object.entries(LANGUAGES).map(([code, { name, locale }]) => (
-            <Dropdown.Item
-              key={code}
-              icon={tick(i18n.language === code)}
-              onClick={() => void setLanguage(code as Language)}
-            >
-              <span lang={locale}>{name}</span>
-            </Dropdown.Item>
-          ))}
-        </Dropdown.Menu>
+    <Menu
+      items={items}
+      button={
+        <button type="button" className="tf-icon-button" aria-label={t("layout.language")}>
+          <Languages size={17} />
+        </button>
       }
-    >
-      <button type="button" className="tf-icon-button" aria-label={t("layout.language")}>
-        <Languages size={17} />
-      </button>
-    </Dropdown>
+    />
   );
 }
 
@@ -42,24 +32,20 @@ export function ThemeChooser() {
   const { t } = useTranslation();
   const { theme, setTheme } = useTheme();
   const Icon = ICONS[theme];
+  const items = THEMES.map((one) => ({
+    key: one,
+    label: t(`layout.theme_${one}`),
+    icon: tick(theme === one),
+    run: () => setTheme(one),
+  }));
   return (
-    <Dropdown
-      trigger="click"
-      position="bottomRight"
-      clickToHide
-      render={
-        <Dropdown.Menu>
-          {THEMES.map((one) => (
-            <Dropdown.Item key={one} icon={tick(theme === one)} onClick={() => setTheme(one)}>
-              {t(`layout.theme_${one}`)}
-            </Dropdown.Item>
-          ))}
-        </Dropdown.Menu>
+    <Menu
+      items={items}
+      button={
+        <button type="button" className="tf-icon-button" aria-label={t("layout.theme")}>
+          <Icon size={17} />
+        </button>
       }
-    >
-      <button type="button" className="tf-icon-button" aria-label={t("layout.theme")}>
-        <Icon size={17} />
-      </button>
-    </Dropdown>
+    />
   );
 }

@@ -1,6 +1,6 @@
 // The console's frame: the sidebar by role (a drawer on a phone), and the header with one's balance and menus.
-import { Dropdown, SideSheet } from "@douyinfe/semi-ui";
-import { LogOut, Menu, PanelLeftClose, PanelLeftOpen, Settings } from "lucide-react";
+import { SideSheet } from "@douyinfe/semi-ui";
+import { LogOut, Menu as MenuIcon, PanelLeftClose, PanelLeftOpen, Settings } from "lucide-react";
 import { type ReactNode, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { NavLink, useLocation, useNavigate } from "react-router";
@@ -11,6 +11,7 @@ import { roleName } from "../../models/roles.ts";
 import { ROWS, SECTIONS } from "../../routes/table.ts";
 import { Money } from "../basics.tsx";
 import { ConfirmProvider } from "../Confirm.tsx";
+import { Menu } from "../Menu.tsx";
 import { Brand } from "./Brand.tsx";
 import { LanguageChooser, ThemeChooser } from "./Choosers.tsx";
 import "./layout.css";
@@ -51,31 +52,25 @@ function UserMenu() {
   const navigate = useNavigate();
   const name = user.display_name || user.username;
   return (
-    <Dropdown
-      trigger="click"
-      position="bottomRight"
-      clickToHide
-      render={
-        <Dropdown.Menu>
-          <Dropdown.Title>
-            {name} · {t(`role.${roleName(user.role)}`)}
-          </Dropdown.Title>
-          <Dropdown.Item icon={<Settings size={15} />} onClick={() => void navigate("/setting")}>
-            {t("nav.setting")}
-          </Dropdown.Item>
-          <Dropdown.Divider />
-          <Dropdown.Item icon={<LogOut size={15} />} onClick={() => void logOut()}>
-            {t("auth.logout")}
-          </Dropdown.Item>
-        </Dropdown.Menu>
+    <Menu
+      title={`${name} · ${t(`role.${roleName(user.role)}`)}`}
+      items={[
+        {
+          key: "setting",
+          label: t("nav.setting"),
+          icon: <Settings size={15} />,
+          run: () => navigate("/setting"),
+        },
+        { key: "logout", label: t("auth.logout"), icon: <LogOut size={15} />, run: logOut },
+      ]}
+      button={
+        <button type="button" className="tf-user" aria-label={t("layout.user_menu", { name })}>
+          <span className="tf-avatar" aria-hidden>
+            {[...name][0]?.toUpperCase()}
+          </span>
+        </button>
       }
-    >
-      <button type="button" className="tf-user" aria-label={t("layout.user_menu", { name })}>
-        <span className="tf-avatar" aria-hidden>
-          {[...name][0]?.toUpperCase()}
-        </span>
-      </button>
-    </Dropdown>
+    />
   );
 }
 
@@ -139,7 +134,7 @@ function Drawer() {
         aria-expanded={open}
         onClick={() => setOpen(true)}
       >
-        <Menu size={19} />
+        <MenuIcon size={19} />
       </button>
       <SideSheet
         visible={open}

@@ -8,6 +8,7 @@ import { type Cell, download, toCsv } from "../../helpers/csv.ts";
 import { notify } from "../../helpers/notify.ts";
 import { recall, remember } from "../../helpers/storage.ts";
 import { PHONE, useMedia } from "../../helpers/useMedia.ts";
+import { type Format, useFormat } from "../../i18n/useFormat.ts";
 import { Bars, Failure } from "../basics.tsx";
 import { Pager } from "./Pager.tsx";
 import type { List } from "./useList.ts";
@@ -18,7 +19,7 @@ export interface Column<T> {
   title: string;
   render: (row: T) => ReactNode;
   /** What the export has; columns without it are not exported. */
-  csv?: (row: T) => Cell;
+  csv?: (row: T, format: Format) => Cell;
   /** The program can sort by it. */
   sort?: boolean;
   align?: "right";
@@ -120,13 +121,14 @@ function ColumnChooser<T>({ columns, choice }: { columns: Column<T>[]; choice: C
 
 function Export<T>({ id, list, columns }: { id: string; list: List<T>; columns: Column<T>[] }) {
   const { t } = useTranslation();
+  const format = useFormat();
   const [count, setCount] = useState<number>();
   const run = async () => {
     setCount(0);
     try {
       const rows = await list.all(setCount);
       const used = columns.filter((column) => column.csv);
-      const lines = rows.map((row) => used.map((column) => column.csv!(row)));
+      const lines = rows.map((row) => used.map((column) => column.csv!(row, format)));
       const day = new Date().toISOString().slice(0, 10);
       download(`${id}-${day}.csv`, toCsv([used.map((column) => column.title), ...lines]));
     } catch (error) {

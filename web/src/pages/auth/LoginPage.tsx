@@ -3,7 +3,7 @@ import { Button } from "@douyinfe/semi-ui";
 import { useTranslation } from "react-i18next";
 import { Link, Navigate, useSearchParams } from "react-router";
 import { useTitle } from "../../components/basics.tsx";
-import { FormFailure, PasswordField, TextField } from "../../components/form/fields.tsx";
+import { FormBox, PasswordField, TextField } from "../../components/form/fields.tsx";
 import { useForm } from "../../components/form/useForm.ts";
 import { useSession } from "../../context/session.tsx";
 import { required } from "../../helpers/rules.ts";
@@ -38,8 +38,7 @@ export default function LoginPage() {
     <>
       <h1>{t("auth.login_title")}</h1>
       <p className="tf-muted">{t("auth.login_text")}</p>
-      <form className="tf-form" onSubmit={(event) => void form.submit(event)} noValidate>
-        <FormFailure form={form} />
+      <FormBox form={form}>
         <TextField
           form={form}
           name="username"
@@ -52,7 +51,7 @@ export default function LoginPage() {
         <Button htmlType="submit" theme="solid" size="large" block loading={form.busy}>
           {t("auth.login")}
         </Button>
-      </form>
+      </FormBox>
       <p className="tf-auth-links">
         <Link to="/forget">{t("auth.forgot")}</Link>
         {status.data?.register_enabled && <Link to="/register">{t("auth.register")}</Link>}

@@ -1,7 +1,7 @@
 // Name, password and the password again: for the first account and for everybody's.
 import { Button } from "@douyinfe/semi-ui";
 import { useTranslation } from "react-i18next";
-import { FormFailure, PasswordField, TextField } from "../../components/form/fields.tsx";
+import { FormBox, PasswordField, TextField } from "../../components/form/fields.tsx";
 import { useForm } from "../../components/form/useForm.ts";
 import { lengthBetween, passwordStrength, required, sameAs } from "../../helpers/rules.ts";
 
@@ -37,8 +37,7 @@ export function NewAccount({ username = "", action, send }: Props) {
     send: (values) => send(values.username.trim(), values.password),
   });
   return (
-    <form className="tf-form" onSubmit={(event) => void form.submit(event)} noValidate>
-      <FormFailure form={form} />
+    <FormBox form={form}>
       <TextField
         form={form}
         name="username"
@@ -65,6 +64,6 @@ export function NewAccount({ username = "", action, send }: Props) {
       <Button htmlType="submit" theme="solid" size="large" block loading={form.busy}>
         {action}
       </Button>
-    </form>
+    </FormBox>
   );
 }

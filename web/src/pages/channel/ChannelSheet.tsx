@@ -15,7 +15,7 @@ import { lengthBetween, required, type Rule } from "../../helpers/rules.ts";
 import type { Channel, ChannelType } from "../../models/api.ts";
 import { listOf } from "../../models/channel.ts";
 import { call } from "../../services/api.ts";
-import { useGroups } from "../../services/queries.ts";
+import { useGroupChoices } from "../../services/queries.ts";
 import { useTypes } from "./cells.tsx";
 import "./channel.css";
 
@@ -151,7 +151,6 @@ export function ChannelSheet({ channel, copy = false, onClose, onMade }: Props) 
   const { t } = useTranslation();
   const client = useQueryClient();
   const types = useTypes();
-  const groups = useGroups();
   const id = copy ? undefined : channel?.id;
   const initial = useMemo(() => {
     const values = valuesOf(channel);
@@ -210,6 +209,7 @@ export function ChannelSheet({ channel, copy = false, onClose, onMade }: Props) 
     form.set("type", type);
     if (untouched) form.set("models", listOf(preset(type)?.models ?? ""));
   };
+  const groups = useGroupChoices(form.values.group);
   return (
     <FormSheet
       form={form}
@@ -277,9 +277,7 @@ export function ChannelSheet({ channel, copy = false, onClose, onMade }: Props) 
         name="group"
         label={t("channel.groups")}
         help={t("channel.groups_help")}
-        choices={[...new Set([...Object.keys(groups.data ?? {}), ...form.values.group])].map(
-          (value) => ({ value, label: value }),
-        )}
+        choices={groups}
         multiple
         free
       />

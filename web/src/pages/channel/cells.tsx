@@ -1,9 +1,10 @@
 // What a channel's row shows: its provider, its state with the reason, numbers that are changed in place.
-import { InputNumber, Switch, Tooltip } from "@douyinfe/semi-ui";
+import { InputNumber, Tooltip } from "@douyinfe/semi-ui";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { StatusTag, type Tone } from "../../components/basics.tsx";
+import { StatusSwitch } from "../../components/table/cells.tsx";
 import { notify } from "../../helpers/notify.ts";
 import { useFormat } from "../../i18n/useFormat.ts";
 import type { Channel } from "../../models/api.ts";
@@ -33,44 +34,32 @@ export function ProviderCell({ type }: { type: number }) {
 export function StatusCell({ channel }: { channel: Channel }) {
   const { t } = useTranslation();
   const format = useFormat();
-  const client = useQueryClient();
-  const [wished, setWished] = useState<boolean>();
-  const on = wished ?? channel.status === CHANNEL_STATUS.on;
-  const set = async (next: boolean) => {
-    setWished(next);
-    const status = next ? CHANNEL_STATUS.on : CHANNEL_STATUS.off;
-    try {
-      await call("PUT /api/channel", { body: { id: channel.id, status } });
-      await client.invalidateQueries({ queryKey: ["list"] });
-    } catch (error) {
-      notify.failed(error);
-    } finally {
-      setWished(undefined);
-    }
-  };
-  const auto = wished === undefined && channel.status === CHANNEL_STATUS.auto;
   const since = channel.status_time ? format.time(channel.status_time) : "";
+  const set = (on: boolean) => {
+    const status = on ? CHANNEL_STATUS.on : CHANNEL_STATUS.off;
+    return call("PUT /api/channel", { body: { id: channel.id, status } });
+  };
   return (
-    <div className="tf-row" onClick={(event) => event.stopPropagation()}>
-      <Switch
-        size="small"
-        checked={on}
-        onChange={(next) => void set(next)}
-        aria-label={t("channel.switch", { name: channel.name })}
-      />
-      {auto ? (
-        <Tooltip content={`${channel.status_reason} · ${since}`}>
-          <span className="tf-reason">
-            <StatusTag tone="bad">{t("channel.status_auto")}</StatusTag>
-            <span className="tf-small tf-faint tf-ellipsis">{channel.status_reason}</span>
+    <StatusSwitch
+      on={channel.status === CHANNEL_STATUS.on}
+      label={t("channel.switch", { name: channel.name })}
+      set={set}
+    >
+      {(on, settled) =>
+        settled && channel.status === CHANNEL_STATUS.auto ? (
+          <Tooltip content={`${channel.status_reason} · ${since}`}>
+            <span className="tf-reason">
+              <StatusTag tone="bad">{t("channel.status_auto")}</StatusTag>
+              <span className="tf-small tf-faint tf-ellipsis">{channel.status_reason}</span>
+            </span>
+          </Tooltip>
+        ) : (
+          <span className="tf-small tf-muted">
+            {on ? t("channel.status_on") : t("channel.status_off")}
           </span>
-        </Tooltip>
-      ) : (
-        <span className="tf-small tf-muted">
-          {on ? t("channel.status_on") : t("channel.status_off")}
-        </span>
-      )}
-    </div>
+        )
+      }
+    </StatusSwitch>
   );
 }
 

@@ -4,10 +4,11 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { ChartColumn, KeyRound, RefreshCw } from "lucide-react";
 import { lazy, type ReactNode, Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useNavigate, useSearchParams } from "react-router";
+import { Link, useNavigate, useSearchParams } from "react-router";
 import { Bars, Empty, Failure, Money, PageHeader } from "../../components/basics.tsx";
 import { useSession, useUser } from "../../context/session.tsx";
 import { byModel, chartOf, type Measure, sumOf } from "../../helpers/usage.ts";
+import { withParam } from "../../helpers/params.ts";
 import { useFormat } from "../../i18n/useFormat.ts";
 import { call } from "../../services/api.ts";
 import "./dashboard.css";
@@ -55,6 +56,64 @@ function Card({ name, value, note }: { name: string; value: ReactNode; note?: Re
   );
 }
 
+interface TopRow {
+  name: string;
+  requests: number;
+  errors?: number;
+  tokens: number;
+  quota: number;
+}
+
+interface TopProps {
+  title: string;
+  what: string;
+  rows: TopRow[];
+  /** The filter of the log that shows a row's requests. */
+  logOf: string;
+}
+
+/** Who or what cost most. */
+function Top({ title, what, rows, logOf }: TopProps) {
+  const { t } = useTranslation();
+  const format = useFormat();
+  const errors = rows.some((row) => row.errors !== undefined);
+  return (
+    <section className="tf-card tf-top">
+      <h2>{title}</h2>
+      <div className="tf-scroll" tabIndex={0} role="region" aria-label={title}>
+        <table className="tf-plain">
+          <thead>
+            <tr>
+              <th>{what}</th>
+              <th className="tf-right">{t("dashboard.requests")}</th>
+              {errors && <th className="tf-right">{t("dashboard.errors")}</th>}
+              <th className="tf-right">{t("dashboard.tokens")}</th>
+              <th className="tf-right">{t("dashboard.cost")}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map((row) => (
+              <tr key={row.name}>
+                <td>
+                  <Link to={`/log?${logOf}=${encodeURIComponent(row.name)}`} className="tf-wrap">
+                    {row.name || "–"}
+                  </Link>
+                </td>
+                <td className="tf-right tf-num">{format.number(row.requests)}</td>
+                {errors && <td className="tf-right tf-num">{format.number(row.errors ?? 0)}</td>}
+                <td className="tf-right tf-num">{format.compact(row.tokens)}</td>
+                <td className="tf-right">
+                  <Money quota={row.quota} />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  );
+}
+
 const isPeriod = (text: string | null): text is Period => !!text && text in PERIODS;
 
 export default function DashboardPage() {
@@ -69,15 +128,7 @@ export default function DashboardPage() {
   const period: Period = isPeriod(wished) ? wished : "day";
   const all = isAdmin && params.get("all") === "1";
   const put = (name: string, value: string) =>
-    setParams(
-      (before) => {
-        const after = new URLSearchParams(before);
-        if (value) after.set(name, value);
-        else after.delete(name);
-        return after;
-      },
-      { replace: true },
-    );
+    setParams((before) => withParam(before, name, value), { replace: true });
   const zoneMinutes = -new Date().getTimezoneOffset();
   const usage = useQuery({
     queryKey: ["dashboard", period, all],
@@ -241,93 +292,19 @@ export default function DashboardPage() {
       )}
       {rows.length > 0 && (
         <div className="tf-tops">
-          <section className="tf-card tf-top">
-            <h2>{t("dashboard.top_models")}</h2>
-            <div
-              className="tf-scroll"
-              tabIndex={0}
-              role="region"
-              aria-label={t("dashboard.top_models")}
-            >
-              <table className="tf-plain">
-                <thead>
-                  <tr>
-                    <th>{t("log.model")}</th>
-                    <th className="tf-right">{t("dashboard.requests")}</th>
-                    <th className="tf-right">{t("dashboard.errors")}</th>
-                    <th className="tf-right">{t("dashboard.tokens")}</th>
-                    <th className="tf-right">{t("dashboard.cost")}</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {models.map((one) => (
-                    <tr key={one.model}>
-                      <td>
-                        <button
-                          type="button"
-                          className="tf-link-button tf-wrap"
-                          onClick={() =>
-                            void navigate(`/log?model_name=${encodeURIComponent(one.model)}`)
-                          }
-                        >
-                          {one.model || "–"}
-                        </button>
-                      </td>
-                      <td className="tf-right tf-num">{format.number(one.requests)}</td>
-                      <td className="tf-right tf-num">{format.number(one.errors)}</td>
-                      <td className="tf-right tf-num">{format.compact(one.tokens)}</td>
-                      <td className="tf-right">
-                        <Money quota={one.quota} />
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
-          </section>
+          <Top
+            title={t("dashboard.top_models")}
+            what={t("log.model")}
+            rows={models.map((one) => ({ ...one, name: one.model }))}
+            logOf="model_name"
+          />
           {all && (
-            <section className="tf-card tf-top">
-              <h2>{t("dashboard.top_users")}</h2>
-              <div
-                className="tf-scroll"
-                tabIndex={0}
-                role="region"
-                aria-label={t("dashboard.top_users")}
-              >
-                <table className="tf-plain">
-                  <thead>
-                    <tr>
-                      <th>{t("log.user")}</th>
-                      <th className="tf-right">{t("dashboard.requests")}</th>
-                      <th className="tf-right">{t("dashboard.tokens")}</th>
-                      <th className="tf-right">{t("dashboard.cost")}</th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {(usage.data?.users ?? []).map((one) => (
-                      <tr key={one.username}>
-                        <td>
-                          <button
-                            type="button"
-                            className="tf-link-button tf-wrap"
-                            onClick={() =>
-                              void navigate(`/log?username=${encodeURIComponent(one.username)}`)
-                            }
-                          >
-                            {one.username}
-                          </button>
-                        </td>
-                        <td className="tf-right tf-num">{format.number(one.requests)}</td>
-                        <td className="tf-right tf-num">{format.compact(one.tokens)}</td>
-                        <td className="tf-right">
-                          <Money quota={one.quota} />
-                        </td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
-              </div>
-            </section>
+            <Top
+              title={t("dashboard.top_users")}
+              what={t("log.user")}
+              rows={(usage.data?.users ?? []).map((one) => ({ ...one, name: one.username }))}
+              logOf="username"
+            />
           )}
         </div>
       )}

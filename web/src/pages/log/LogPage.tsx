@@ -2,12 +2,12 @@
 import { ScrollText } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { useSearchParams } from "react-router";
-import { Empty, PageHeader } from "../../components/basics.tsx";
-import { DataTable } from "../../components/table/DataTable.tsx";
-import { type Filter, Filters } from "../../components/table/Filters.tsx";
+import type { Filter } from "../../components/table/Filters.tsx";
+import { ListPage } from "../../components/table/ListPage.tsx";
 import { useList } from "../../components/table/useList.ts";
 import { useSession } from "../../context/session.tsx";
 import { timeZone } from "../../helpers/format.ts";
+import { withParam } from "../../helpers/params.ts";
 import { LOG_TYPE } from "../../models/log.ts";
 import { LogDrawer } from "./LogDrawer.tsx";
 import { useLogColumns } from "./columns.tsx";
@@ -72,38 +72,26 @@ export default function LogPage() {
   const columns = useLogColumns(!own);
   const filters = useFilters(!own);
   const set = (name: string, value?: string) =>
-    setParams(
-      (before) => {
-        const after = new URLSearchParams(before);
-        if (value === undefined) after.delete(name);
-        else after.set(name, value);
-        return after;
-      },
-      { replace: true },
-    );
+    setParams((before) => withParam(before, name, value), { replace: true });
   const id = Number(params.get("id")) || undefined;
 
   return (
     <>
-      <PageHeader
-        title={t("nav.log")}
-        description={t("log.about", { zone: timeZone() })}
-        {...(isAdmin
-          ? {
-              actions: <Scope own={own} set={(next) => set("scope", next ? "own" : undefined)} />,
-            }
-          : {})}
-      />
-      <DataTable
+      <ListPage
         id={own ? "log" : "log-all"}
         list={list}
+        title={t("nav.log")}
+        about={t("log.about", { zone: timeZone() })}
+        icon={ScrollText}
+        empty={{ title: t("log.empty"), text: t("log.empty_text") }}
+        extra={
+          isAdmin && <Scope own={own} set={(next) => set("scope", next ? "own" : undefined)} />
+        }
+        {...(own ? {} : { search: t("log.search") })}
+        filters={filters}
         columns={columns}
         nameOf={(row) => row.request_id || String(row.id)}
         onOpen={(row) => set("id", String(row.id))}
-        empty={<Empty icon={ScrollText} title={t("log.empty")} text={t("log.empty_text")} />}
-        toolbar={
-          <Filters list={list} {...(own ? {} : { search: t("log.search") })} filters={filters} />
-        }
       />
       {id !== undefined && (
         <LogDrawer

@@ -5,14 +5,10 @@ import { useTranslation } from "react-i18next";
 import { useSearchParams } from "react-router";
 import { Bars, Failure, PageHeader } from "../../components/basics.tsx";
 import { NumberField } from "../../components/form/choices.tsx";
-import {
-  FormFailure,
-  SwitchField,
-  TextAreaField,
-  TextField,
-} from "../../components/form/fields.tsx";
+import { FormBox, SwitchField, TextAreaField, TextField } from "../../components/form/fields.tsx";
 import { MapField } from "../../components/form/MapField.tsx";
 import { type Form, useForm } from "../../components/form/useForm.ts";
+import { panelOf, TabList } from "../../components/Tabs.tsx";
 import { quotaToUsd, usdToQuota } from "../../helpers/format.ts";
 import { jsonObject } from "../../helpers/json.ts";
 import { notify } from "../../helpers/notify.ts";
@@ -131,8 +127,7 @@ function Group({ tab, options }: { tab: Tab; options: Option[] }) {
     },
   });
   return (
-    <form className="tf-form" noValidate onSubmit={(event) => void form.submit(event)}>
-      <FormFailure form={form} />
+    <FormBox form={form}>
       {rows.map(({ known, option }) => (
         <Field key={option.key} form={form} option={option} known={known} />
       ))}
@@ -146,7 +141,7 @@ function Group({ tab, options }: { tab: Tab; options: Option[] }) {
           {t("common.save")}
         </Button>
       </div>
-    </form>
+    </FormBox>
   );
 }
 
@@ -162,27 +157,15 @@ export default function OperationPage() {
     <>
       <PageHeader title={t("nav.operation")} description={t("option.about")} />
       <div className="tf-operation">
-        <div className="tf-operation-tabs" role="tablist" aria-label={t("nav.operation")}>
-          {TABS.map((one) => (
-            <button
-              key={one}
-              type="button"
-              role="tab"
-              id={`tab-${one}`}
-              aria-selected={one === tab}
-              aria-controls="options"
-              onClick={() => setParams(one === "prices" ? {} : { tab: one }, { replace: true })}
-            >
-              {t(`option.tab_${one}`)}
-            </button>
-          ))}
-        </div>
-        <section
+        <TabList
           id="options"
-          role="tabpanel"
-          aria-labelledby={`tab-${tab}`}
-          className={`tf-card tf-options tf-options-${tab}`}
-        >
+          className="tf-operation-tabs"
+          name={t("nav.operation")}
+          tabs={TABS.map((one) => [one, t(`option.tab_${one}`)] as const)}
+          value={tab}
+          onChange={(one) => setParams(one === "prices" ? {} : { tab: one }, { replace: true })}
+        />
+        <section {...panelOf("options", tab)} className={`tf-card tf-options tf-options-${tab}`}>
           <h2>{t(`option.tab_${tab}`)}</h2>
           {options.error ? (
             <Failure error={options.error} retry={() => void options.refetch()} />

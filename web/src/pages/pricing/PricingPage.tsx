@@ -13,6 +13,7 @@ import {
   PlainTag,
 } from "../../components/basics.tsx";
 import { pricesOf, vendorOf } from "../../helpers/models.ts";
+import { withParam } from "../../helpers/params.ts";
 import { useFormat } from "../../i18n/useFormat.ts";
 import type { ModelPrice } from "../../models/api.ts";
 import { usePricing } from "../../services/queries.ts";
@@ -67,15 +68,7 @@ export default function PricingPage() {
   const keyword = params.get("keyword") ?? "";
   const group = params.get("group") ?? "";
   const put = (name: string, value: string) =>
-    setParams(
-      (before) => {
-        const after = new URLSearchParams(before);
-        if (value) after.set(name, value);
-        else after.delete(name);
-        return after;
-      },
-      { replace: true },
-    );
+    setParams((before) => withParam(before, name, value), { replace: true });
   const models = useMemo(() => {
     const word = keyword.toLowerCase();
     return (pricing.data?.models ?? [])

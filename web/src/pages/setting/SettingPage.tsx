@@ -5,7 +5,7 @@ import { useTranslation } from "react-i18next";
 import { CopyBox, Facts, Money, PageHeader, PlainTag, When } from "../../components/basics.tsx";
 import { useConfirm } from "../../components/Confirm.tsx";
 import { type Choice, SelectField } from "../../components/form/choices.tsx";
-import { FormFailure, PasswordField, TextField } from "../../components/form/fields.tsx";
+import { FormBox, PasswordField, TextField } from "../../components/form/fields.tsx";
 import { useForm } from "../../components/form/useForm.ts";
 import { useSession, useUser } from "../../context/session.tsx";
 import { type Theme, useTheme } from "../../context/theme.tsx";
@@ -79,8 +79,7 @@ function Profile() {
   });
   return (
     <Card title={t("setting.profile")} text={t("setting.profile_text")}>
-      <form className="tf-form" onSubmit={(event) => void form.submit(event)} noValidate>
-        <FormFailure form={form} />
+      <FormBox form={form}>
         <TextField
           form={form}
           name="display_name"
@@ -99,7 +98,7 @@ function Profile() {
             {t("common.save")}
           </Button>
         </div>
-      </form>
+      </FormBox>
     </Card>
   );
 }
@@ -150,8 +149,7 @@ function Password() {
   });
   return (
     <Card title={t("setting.password")} text={t("setting.password_text")}>
-      <form className="tf-form" onSubmit={(event) => void form.submit(event)} noValidate>
-        <FormFailure form={form} />
+      <FormBox form={form}>
         <PasswordField form={form} name="original_password" label={t("setting.password_present")} />
         <PasswordField
           form={form}
@@ -171,7 +169,7 @@ function Password() {
             {t("setting.password_change")}
           </Button>
         </div>
-      </form>
+      </FormBox>
     </Card>
   );
 }

@@ -1,49 +1,42 @@
 // One's own keys: what each may do, what it has used, and everything that can be done to it.
-import { Button, Dropdown, Tooltip } from "@douyinfe/semi-ui";
-import {
-  CircleSlash,
-  Ellipsis,
-  KeyRound,
-  Pencil,
-  Plus,
-  Power,
-  ScrollText,
-  Trash2,
-} from "lucide-react";
+import { Tooltip } from "@douyinfe/semi-ui";
+import { KeyRound, Pencil, ScrollText, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useNavigate, useSearchParams } from "react-router";
-import { Empty, Money, PageHeader, PlainTag, When } from "../../components/basics.tsx";
-import { useConfirm } from "../../components/Confirm.tsx";
-import { type BulkAction, type Column, DataTable } from "../../components/table/DataTable.tsx";
-import { Filters } from "../../components/table/Filters.tsx";
+import { Money, PlainTag } from "../../components/basics.tsx";
+import { moneyColumn, textColumn, timeColumn } from "../../components/table/cells.tsx";
+import type { Column } from "../../components/table/DataTable.tsx";
+import {
+  ListPage,
+  type RowAction,
+  useRowWork,
+  useUsualBulk,
+} from "../../components/table/ListPage.tsx";
 import { useList } from "../../components/table/useList.ts";
-import { notify } from "../../helpers/notify.ts";
-import { useFormat } from "../../i18n/useFormat.ts";
+import { withParam } from "../../helpers/params.ts";
 import type { Token } from "../../models/api.ts";
 import { TOKEN_STATUS } from "../../models/token.ts";
 import { call } from "../../services/api.ts";
-import { useGroups } from "../../services/queries.ts";
+import { useGroupChoices } from "../../services/queries.ts";
 import { KeyCell, StatusCell, UsedCell } from "./cells.tsx";
 import { KeyMade } from "./KeyMade.tsx";
 import { TokenSheet } from "./TokenSheet.tsx";
 
 const FILTERS = ["status", "group"];
 
+const modelsOf = (token: Token) =>
+  token.model_limits_enabled ? token.model_limits.split(",").filter(Boolean) : [];
+
 function useColumns(): Column<Token>[] {
   const { t } = useTranslation();
-  const format = useFormat();
-  const models = (token: Token) =>
-    token.model_limits_enabled ? token.model_limits.split(",").filter(Boolean) : [];
+  const faint = (text: string) => <span className="tf-faint">{text}</span>;
   return [
-    {
-      key: "name",
-      title: t("token.name"),
+    textColumn("name", t("token.name"), {
       main: true,
       sort: true,
-      csv: (token) => token.name,
       render: (token) => <span className="tf-strong tf-wrap">{token.name}</span>,
-    },
+    }),
     {
       key: "status",
       title: t("token.status"),
@@ -52,106 +45,56 @@ function useColumns(): Column<Token>[] {
       csv: (token) => token.status,
       render: (token) => <StatusCell token={token} />,
     },
-    {
-      key: "key",
-      title: t("token.key"),
-      csv: (token) => token.key,
-      render: (token) => <KeyCell token={token} />,
-    },
-    {
-      key: "used_quota",
-      title: t("token.used"),
+    textColumn("key", t("token.key"), { render: (token) => <KeyCell token={token} /> }),
+    moneyColumn("used_quota", t("token.used"), {
+      align: undefined,
       sort: true,
       width: 160,
-      csv: (token) => token.used_quota,
       render: (token) => <UsedCell token={token} />,
-    },
-    {
-      key: "remain_quota",
-      title: t("token.remaining"),
-      align: "right",
+    }),
+    moneyColumn("remain_quota", t("token.remaining"), {
       sort: true,
       extra: true,
       csv: (token) => (token.unlimited_quota ? "" : token.remain_quota),
       render: (token) =>
-        token.unlimited_quota ? (
-          <span className="tf-faint">{t("token.unlimited")}</span>
-        ) : (
-          <Money quota={token.remain_quota} />
-        ),
-    },
-    {
-      key: "group",
-      title: t("token.group"),
+        token.unlimited_quota ? faint(t("token.unlimited")) : <Money quota={token.remain_quota} />,
+    }),
+    textColumn("group", t("token.group"), {
       extra: true,
-      csv: (token) => token.group,
       render: (token) =>
-        token.group ? (
-          <PlainTag>{token.group}</PlainTag>
-        ) : (
-          <span className="tf-faint">{t("token.group_own")}</span>
-        ),
-    },
-    {
-      key: "model_limits",
-      title: t("token.models"),
-      csv: (token) => models(token).join(" "),
+        token.group ? <PlainTag>{token.group}</PlainTag> : faint(t("token.group_own")),
+    }),
+    textColumn("model_limits", t("token.models"), {
+      csv: (token) => modelsOf(token).join(" "),
       render: (token) =>
         token.model_limits_enabled ? (
-          <Tooltip content={models(token).join(", ")}>
-            <span>{t("token.model_count", { count: models(token).length })}</span>
+          <Tooltip content={modelsOf(token).join(", ")}>
+            <span>{t("token.model_count", { count: modelsOf(token).length })}</span>
           </Tooltip>
         ) : (
-          <span className="tf-faint">{t("token.all_models")}</span>
+          faint(t("token.all_models"))
         ),
-    },
-    {
-      key: "allow_ips",
-      title: t("token.addresses"),
+    }),
+    textColumn("allow_ips", t("token.addresses"), {
       extra: true,
       csv: (token) => token.allow_ips.replaceAll("\n", " "),
       render: (token) =>
         token.allow_ips ? (
           <span className="tf-mono tf-small">{token.allow_ips.split("\n").join(", ")}</span>
         ) : (
-          <span className="tf-faint">{t("token.any_address")}</span>
+          faint(t("token.any_address"))
         ),
-    },
-    {
-      key: "accessed_time",
-      title: t("token.last_used"),
-      sort: true,
-      csv: (token) => (token.accessed_time ? format.time(token.accessed_time) : ""),
-      render: (token) => <When at={token.accessed_time} />,
-    },
-    {
-      key: "expired_time",
-      title: t("token.expires"),
-      sort: true,
-      csv: (token) => (token.expired_time > 0 ? format.time(token.expired_time) : ""),
-      render: (token) =>
-        token.expired_time > 0 ? (
-          <When at={token.expired_time} />
-        ) : (
-          <span className="tf-faint">{t("token.never_expires")}</span>
-        ),
-    },
-    {
-      key: "created_time",
-      title: t("token.created"),
-      sort: true,
-      extra: true,
-      csv: (token) => format.time(token.created_time),
-      render: (token) => <When at={token.created_time} />,
-    },
+    }),
+    timeColumn("accessed_time", t("token.last_used"), { sort: true }),
+    timeColumn("expired_time", t("token.expires"), { sort: true, none: t("token.never_expires") }),
+    timeColumn("created_time", t("token.created"), { sort: true, extra: true }),
   ];
 }
 
 export default function TokenPage() {
   const { t } = useTranslation();
   const navigate = useNavigate();
-  const confirm = useConfirm();
-  const groups = useGroups();
+  const groups = useGroupChoices();
   const [params, setParams] = useSearchParams();
   const [editing, setEditing] = useState<Token>();
   const [made, setMade] = useState<Token>();
@@ -160,152 +103,77 @@ export default function TokenPage() {
     search: "GET /api/token/search",
     filters: FILTERS,
   });
+  const { each, remove } = useRowWork(list);
   const columns = useColumns();
   const creating = params.get("new") === "1";
 
   const setCreating = (on: boolean) =>
-    setParams(
-      (before) => {
-        const after = new URLSearchParams(before);
-        if (on) after.set("new", "1");
-        else after.delete("new");
-        return after;
+    setParams((before) => withParam(before, "new", on ? "1" : undefined), { replace: true });
+  const removeAll = (tokens: Token[]) =>
+    remove(
+      tokens,
+      {
+        title: t("token.delete_title", { count: tokens.length }),
+        body: t("token.delete_body"),
+        names: tokens.map((token) => token.name),
+        action: t("token.delete_action", { count: tokens.length }),
+        done: t("token.deleted", { count: tokens.length }),
       },
-      { replace: true },
+      ({ id }) => call("DELETE /api/token/{id}", { params: { id } }),
     );
-
-  const remove = async (tokens: Token[]) => {
-    const yes = await confirm({
-      title: t("token.delete_title", { count: tokens.length }),
-      body: t("token.delete_body"),
-      names: tokens.map((token) => token.name),
-      action: t("token.delete_action", { count: tokens.length }),
+  const bulk = useUsualBulk<Token>((tokens, on) => {
+    const status = on ? TOKEN_STATUS.on : TOKEN_STATUS.off;
+    return each(tokens, ({ id }) => call("PUT /api/token", { body: { id, status } }));
+  }, removeAll);
+  const actions = (token: Token): RowAction[] => [
+    {
+      key: "edit",
+      button: true,
+      label: t("token.edit", { name: token.name }),
+      icon: Pencil,
+      run: () => setEditing(token),
+    },
+    {
+      key: "logs",
+      label: t("token.logs"),
+      icon: ScrollText,
+      run: () => navigate(`/log?token_id=${token.id}`),
+    },
+    {
+      key: "delete",
+      label: t("common.delete"),
+      icon: Trash2,
       danger: true,
-    });
-    if (!yes) return;
-    try {
-      for (const { id } of tokens) await call("DELETE /api/token/{id}", { params: { id } });
-      notify.done(t("token.deleted", { count: tokens.length }));
-    } catch (error) {
-      notify.failed(error);
-    }
-    await list.refresh();
-  };
-
-  const setStatus = async (tokens: Token[], status: number) => {
-    try {
-      for (const { id } of tokens) await call("PUT /api/token", { body: { id, status } });
-    } finally {
-      await list.refresh();
-    }
-  };
-
-  const bulk: BulkAction<Token>[] = [
-    {
-      key: "on",
-      label: t("common.enable"),
-      icon: Power,
-      run: (tokens) => setStatus(tokens, TOKEN_STATUS.on),
+      run: () => removeAll([token]),
     },
-    {
-      key: "off",
-      label: t("common.disable"),
-      icon: CircleSlash,
-      run: (tokens) => setStatus(tokens, TOKEN_STATUS.off),
-    },
-    { key: "delete", label: t("common.delete"), icon: Trash2, danger: true, run: remove },
   ];
-
-  const create = (
-    <Button theme="solid" icon={<Plus size={16} />} onClick={() => setCreating(true)}>
-      {t("token.create")}
-    </Button>
-  );
 
   return (
     <>
-      <PageHeader title={t("nav.token")} description={t("token.about")} actions={create} />
-      <DataTable
+      <ListPage
         id="token"
         list={list}
+        title={t("nav.token")}
+        about={t("token.about")}
+        icon={KeyRound}
+        empty={{ title: t("token.empty"), text: t("token.empty_text") }}
+        create={{ label: t("token.create"), run: () => setCreating(true) }}
+        search={t("token.search")}
+        filters={[
+          {
+            name: "status",
+            label: t("token.status"),
+            choices: [
+              { value: TOKEN_STATUS.on, label: t("token.status_on") },
+              { value: TOKEN_STATUS.off, label: t("token.status_off") },
+            ],
+          },
+          { name: "group", label: t("token.group"), choices: groups },
+        ]}
         columns={columns}
-        bulk={bulk}
         nameOf={(token) => token.name}
-        empty={
-          <Empty
-            icon={KeyRound}
-            title={t("token.empty")}
-            text={t("token.empty_text")}
-            action={create}
-          />
-        }
-        toolbar={
-          <Filters
-            list={list}
-            search={t("token.search")}
-            filters={[
-              {
-                name: "status",
-                label: t("token.status"),
-                choices: [
-                  { value: TOKEN_STATUS.on, label: t("token.status_on") },
-                  { value: TOKEN_STATUS.off, label: t("token.status_off") },
-                ],
-              },
-              {
-                name: "group",
-                label: t("token.group"),
-                choices: Object.keys(groups.data ?? {}).map((name) => ({
-                  value: name,
-                  label: name,
-                })),
-              },
-            ]}
-          />
-        }
-        actions={(token) => (
-          <>
-            <button
-              type="button"
-              className="tf-icon-button"
-              aria-label={t("token.edit", { name: token.name })}
-              onClick={() => setEditing(token)}
-            >
-              <Pencil size={15} />
-            </button>
-            <Dropdown
-              trigger="click"
-              position="bottomRight"
-              clickToHide
-              render={
-                <Dropdown.Menu>
-                  <Dropdown.Item
-                    icon={<ScrollText size={15} />}
-                    onClick={() => void navigate(`/log?token_id=${token.id}`)}
-                  >
-                    {t("token.logs")}
-                  </Dropdown.Item>
-                  <Dropdown.Divider />
-                  <Dropdown.Item
-                    type="danger"
-                    icon={<Trash2 size={15} />}
-                    onClick={() => void remove([token])}
-                  >
-                    {t("common.delete")}
-                  </Dropdown.Item>
-                </Dropdown.Menu>
-              }
-            >
-              <button
-                type="button"
-                className="tf-icon-button"
-                aria-label={t("common.more_for", { name: token.name })}
-              >
-                <Ellipsis size={16} />
-              </button>
-            </Dropdown>
-          </>
-        )}
+        actions={actions}
+        bulk={bulk}
       />
       {(creating || editing) && (
         <TokenSheet

@@ -1,10 +1,10 @@
 // What a key's row shows: its masked text, whether it works, what it has used.
-import { Switch, Tooltip } from "@douyinfe/semi-ui";
-import { useQueryClient } from "@tanstack/react-query";
+import { Tooltip } from "@douyinfe/semi-ui";
 import { Eye, EyeOff } from "lucide-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { CopyButton, Money, StatusTag } from "../../components/basics.tsx";
+import { StatusSwitch } from "../../components/table/cells.tsx";
 import { notify } from "../../helpers/notify.ts";
 import { useFormat } from "../../i18n/useFormat.ts";
 import type { Token } from "../../models/api.ts";
@@ -51,39 +51,28 @@ export function KeyCell({ token }: { token: Token }) {
 
 export function StatusCell({ token }: { token: Token }) {
   const { t } = useTranslation();
-  const client = useQueryClient();
-  const [wished, setWished] = useState<boolean>();
-  const on = wished ?? token.status !== TOKEN_STATUS.off;
-  const set = async (next: boolean) => {
-    setWished(next);
-    const status = next ? TOKEN_STATUS.on : TOKEN_STATUS.off;
-    try {
-      await call("PUT /api/token", { body: { id: token.id, status } });
-      await client.invalidateQueries({ queryKey: ["list"] });
-    } catch (error) {
-      notify.failed(error);
-    } finally {
-      setWished(undefined);
-    }
+  const set = (on: boolean) => {
+    const status = on ? TOKEN_STATUS.on : TOKEN_STATUS.off;
+    return call("PUT /api/token", { body: { id: token.id, status } });
   };
   return (
-    <div className="tf-row" onClick={(event) => event.stopPropagation()}>
-      <Switch
-        size="small"
-        checked={on}
-        onChange={(next) => void set(next)}
-        aria-label={t("token.switch", { name: token.name })}
-      />
-      {token.status === TOKEN_STATUS.expired ? (
-        <StatusTag tone="warn">{t("token.status_expired")}</StatusTag>
-      ) : token.status === TOKEN_STATUS.exhausted ? (
-        <StatusTag tone="bad">{t("token.status_exhausted")}</StatusTag>
-      ) : (
-        <span className="tf-small tf-muted">
-          {on ? t("token.status_on") : t("token.status_off")}
-        </span>
-      )}
-    </div>
+    <StatusSwitch
+      on={token.status !== TOKEN_STATUS.off}
+      label={t("token.switch", { name: token.name })}
+      set={set}
+    >
+      {(on) =>
+        token.status === TOKEN_STATUS.expired ? (
+          <StatusTag tone="warn">{t("token.status_expired")}</StatusTag>
+        ) : token.status === TOKEN_STATUS.exhausted ? (
+          <StatusTag tone="bad">{t("token.status_exhausted")}</StatusTag>
+        ) : (
+          <span className="tf-small tf-muted">
+            {on ? t("token.status_on") : t("token.status_off")}
+          </span>
+        )
+      }
+    </StatusSwitch>
   );
 }
 

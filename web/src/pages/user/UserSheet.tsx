@@ -14,7 +14,7 @@ import { useFormat } from "../../i18n/useFormat.ts";
 import type { User } from "../../models/api.ts";
 import { ROLE, roleName } from "../../models/roles.ts";
 import { call } from "../../services/api.ts";
-import { useGroups } from "../../services/queries.ts";
+import { useGroupChoices } from "../../services/queries.ts";
 
 interface Values {
   username: string;
@@ -35,7 +35,6 @@ export function UserSheet({ user, onClose }: { user?: User | undefined; onClose:
   const { t } = useTranslation();
   const me = useUser();
   const client = useQueryClient();
-  const groups = useGroups();
   const form = useForm<Values>({
     initial: {
       username: user?.username ?? "",
@@ -67,6 +66,7 @@ export function UserSheet({ user, onClose }: { user?: User | undefined; onClose:
     },
   });
   const roles = [ROLE.user, ROLE.admin].filter((role) => role < me.role);
+  const groups = useGroupChoices([form.values.group]);
   return (
     <FormSheet
       form={form}
@@ -94,9 +94,7 @@ export function UserSheet({ user, onClose }: { user?: User | undefined; onClose:
         name="group"
         label={t("token.group")}
         help={t("token.group_help")}
-        choices={[...new Set([...Object.keys(groups.data ?? {}), form.values.group])].map(
-          (value) => ({ value, label: value }),
-        )}
+        choices={groups}
         free
       />
       {!user && (
