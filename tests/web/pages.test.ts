@@ -23,7 +23,7 @@ const PAGES: [path: string, ready: string][] = [
   ["operation", ".tf-price-table"],
   ["operation?tab=relay", ".tf-options .tf-field"],
   ["user", ".tf-list"],
-  ["pricing", ".tf-prices table"],
+  ["pricing", ".tf-list"],
 ];
 const nameOf = (path: string) => path.replace("?tab=", "-").replace(/\?.*/, "");
 
@@ -151,13 +151,38 @@ describe("an administrator's work", () => {
     const visitor = await Visitor.open(browser, gw.server.url, EN);
     const { page } = visitor;
     const account = await gw.server.createUser();
-    await visitor.go("/pricing", ".tf-prices table");
+    await visitor.go("/pricing", ".tf-list .semi-table");
     await enter(visitor, "/dashboard", account.user.username, account.password);
     await page.locator(".tf-usage .tf-empty").waitFor();
     await visitor.inspect("dashboard-empty", EN);
     expect(await page.getByRole("link", { name: "Channels" }).count()).toBe(0);
     await visitor.go("/playground", ".tf-empty");
     await visitor.inspect("playground-no-key", EN);
+    await visitor.close();
+  });
+
+  test("prices: those of a group, found by maker, part by part", async () => {
+    await gw.server.setOption("GroupRatio", { default: 1, vip: 2 });
+    await gw.addClaude("cl", { models: "claude-opus-5", group: "default,vip" });
+    const visitor = await Visitor.open(browser, gw.server.url, EN);
+    const { page } = visitor;
+    await visitor.go("/pricing?vendor=Anthropic&sort=-input", ".semi-table-tbody");
+    const row = page.locator(".semi-table-tbody .semi-table-row", { hasText: "claude-opus-5" });
+    const cells = async () =>
+      (await row.locator("td").allInnerTexts()).slice(1, 6).map((text) => text.trim());
+    expect(await cells()).toEqual(["$4.00", "$20.00", "$0.40", "$5.00", "$8.00"]);
+    expect(await page.getByText("gpt-4o").count()).toBe(0);
+    await page.locator(".tf-filters .semi-select").first().click();
+    await page.locator(".semi-select-option", { hasText: "vip" }).click();
+    await row.getByText("$40.00").waitFor();
+    expect(page.url()).toContain("group=vip");
+    expect(await cells()).toEqual(["$8.00", "$40.00", "$0.80", "$10.00", "$16.00"]);
+    await row.press("Enter");
+    const sheet = page.locator(".semi-sidesheet");
+    await sheet.getByRole("row", { name: "Cache write (1 h) $8.00 $16.00" }).waitFor();
+    await visitor.inspect("pricing-sheet", EN);
+    await page.keyboard.press("Escape");
+    await sheet.waitFor({ state: "detached" });
     await visitor.close();
   });
 

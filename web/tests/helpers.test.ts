@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { toCsv } from "../src/helpers/csv.ts";
 import * as format from "../src/helpers/format.ts";
-import { pricesOf, vendorOf } from "../src/helpers/models.ts";
+import { logoOf } from "../src/helpers/logos.ts";
+import { pricesOf, tagsOf, vendorOf } from "../src/helpers/models.ts";
 import { agrees, explain } from "../src/helpers/price.ts";
 import { isAddressBlock, passwordStrength } from "../src/helpers/rules.ts";
 import { snippet, SNIPPETS } from "../src/helpers/snippets.ts";
@@ -89,11 +90,36 @@ describe("the sum of a log row", () => {
 });
 
 test("a model's price and maker", () => {
-  const model = { model_ratio: 1.25, completion_ratio: 4, cache_ratio: 0.5 } as ModelPrice;
-  expect(pricesOf(model)).toEqual({ input: 2.5, output: 10, cached: 1.25 });
-  expect(vendorOf("openai/gpt-4o")).toBe("OpenAI");
-  expect(vendorOf("claude-opus-5")).toBe("Anthropic");
-  expect(vendorOf("my-model")).toBe("");
+  const model = {
+    model: "openai/o3-mini",
+    priced: true,
+    model_ratio: 1.25,
+    completion_ratio: 4,
+    cache_ratio: 0.5,
+    create_cache_ratio: 1.25,
+    create_cache_1h_ratio: 2,
+  } as ModelPrice;
+  const prices = { input: 2.5, output: 10, cached: 1.25, written: 3.125, written_1h: 5 };
+  expect(pricesOf(model)).toEqual(prices);
+  expect(pricesOf(model, 2).written_1h).toBe(10);
+  expect(tagsOf(model)).toEqual(["reasoning"]);
+  expect(tagsOf({ ...model, model: "bge-reranker-v2", model_ratio: 0 })).toEqual([
+    "rerank",
+    "free",
+  ]);
+  expect(vendorOf("openai/gpt-4o").name).toBe("OpenAI");
+  expect(vendorOf("claude-opus-5").name).toBe("Anthropic");
+  expect(vendorOf("my-model").name).toBe("");
+});
+
+test("signs: of the maker, by the provider's name, or none", () => {
+  for (const model of ["gpt-4o", "claude-opus-5", "gemini-3-pro", "kimi-k3", "glm-5", "qwen3-max"])
+    expect(logoOf(vendorOf(model).logo)?.url).toMatch(/\.svg/);
+  expect(logoOf("siliconflow")).toEqual(logoOf("siliconcloud"));
+  expect(logoOf("openai")?.plain).toBe(true);
+  expect(logoOf("gemini")?.plain).toBe(false);
+  expect(logoOf("custom")).toBeUndefined();
+  expect(logoOf("")).toBeUndefined();
 });
 
 test("files that no spreadsheet runs as a formula", () => {

@@ -8,7 +8,7 @@ import {
   type Wishes,
 } from "../src/helpers/chat.ts";
 import { entriesOf, numbersOf, readObject, textOf } from "../src/helpers/json.ts";
-import { type PriceTexts, rowsOf, withRow } from "../src/helpers/prices.ts";
+import { NO_PRICES, type PriceTexts, rowsOf, withRow } from "../src/helpers/prices.ts";
 import { byModel, chartOf, roundUp, sumOf } from "../src/helpers/usage.ts";
 import { keysOff, listOf } from "../src/models/channel.ts";
 
@@ -154,17 +154,24 @@ describe("JSON and prices", () => {
       CompletionRatio: '{"m":4,"other":3}',
       CacheRatio: "{}",
       CreateCacheRatio: "{}",
+      CreateCache1hRatio: '{"m":2}',
       ModelPrice: "{}",
     };
     const [m] = rowsOf(texts);
-    expect(m).toMatchObject({ model: "m", input: 2.5, output: 10, cached: undefined });
+    expect(m).toMatchObject({
+      model: "m",
+      input: 2.5,
+      output: 10,
+      cached: undefined,
+      written_1h: 5,
+    });
     expect(withRow(texts, m!)).toEqual(texts);
     const dearer = withRow(texts, { ...m!, output: 15, cached: 0.25 });
     expect(JSON.parse(dearer.CompletionRatio)).toEqual({ m: 6, other: 3 });
     expect(JSON.parse(dearer.CacheRatio)).toEqual({ m: 0.1 });
-    const none = { input: undefined, output: undefined, cached: undefined, written: undefined };
-    expect(withRow(texts, { model: "m", ...none, call: 1 })).toMatchObject({
+    expect(withRow(texts, { model: "m", ...NO_PRICES, call: 1 })).toMatchObject({
       ModelRatio: "{}",
+      CreateCache1hRatio: "{}",
       ModelPrice: '{"m":1}',
     });
   });

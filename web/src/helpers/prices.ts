@@ -7,16 +7,28 @@ export const PRICE_OPTIONS = [
   "CompletionRatio",
   "CacheRatio",
   "CreateCacheRatio",
+  "CreateCache1hRatio",
   "ModelPrice",
 ] as const;
 export type PriceOption = (typeof PRICE_OPTIONS)[number];
 export type PriceTexts = Record<PriceOption, string>;
 
-export const PRICE_COLUMNS = ["input", "output", "cached", "written", "call"] as const;
+export const PRICE_COLUMNS = [
+  "input",
+  "output",
+  "cached",
+  "written",
+  "written_1h",
+  "call",
+] as const;
 export type PriceColumn = (typeof PRICE_COLUMNS)[number];
 
 /** undefined: not set. */
 export type PriceRow = { model: string } & Record<PriceColumn, number | undefined>;
+
+export const NO_PRICES = Object.fromEntries(
+  PRICE_COLUMNS.map((column) => [column, undefined]),
+) as Record<PriceColumn, undefined>;
 
 // without noise such as 0.30000000000000004
 const round = (value: number) => Number(value.toPrecision(12));
@@ -37,6 +49,7 @@ export function rowsOf(texts: PriceTexts): PriceRow[] {
       output: times(maps.CompletionRatio[model]),
       cached: times(maps.CacheRatio[model]),
       written: times(maps.CreateCacheRatio[model]),
+      written_1h: times(maps.CreateCache1hRatio[model]),
       call: maps.ModelPrice[model],
     };
   });
@@ -46,6 +59,7 @@ const FACTORS = {
   CompletionRatio: "output",
   CacheRatio: "cached",
   CreateCacheRatio: "written",
+  CreateCache1hRatio: "written_1h",
 } as const;
 
 /** The texts with one row put in place of the model's; a row of nothing takes the model out. */

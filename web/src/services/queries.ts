@@ -16,6 +16,9 @@ export const queries = new QueryClient({
 export const useStatus = () =>
   useQuery({ queryKey: ["status"], queryFn: () => call("GET /api/status"), staleTime: 60_000 });
 
+/** Where programs reach us, without a slash at the end. */
+export const useBase = () =>
+  (useStatus().data?.server_address || location.origin).replace(/\/+$/, "");
 export const usePricing = () =>
   useQuery({ queryKey: ["pricing"], queryFn: () => call("GET /api/pricing"), staleTime: 60_000 });
 

@@ -40,10 +40,28 @@ export function NumberField<T extends object>(props: NumberProps<T>) {
 
 export interface Choice {
   value: string | number;
-  label: ReactNode;
-  /** What is shown when it is chosen, and searched for; the label when that is text. */
-  text?: string;
+  label: string;
+  /** Stands before the label. */
+  sign?: ReactNode;
 }
+
+/** For Semi's Select: what is shown, and searched for by its text. */
+export const optionsOf = (choices: Choice[]) =>
+  choices.map(({ value, label, sign }) => ({
+    value,
+    text: label,
+    label: sign ? (
+      <span className="tf-row">
+        {sign}
+        {label}
+      </span>
+    ) : (
+      label
+    ),
+  }));
+
+export const fits = (word: string, option: object): boolean =>
+  (option as { text?: string }).text?.toLowerCase().includes(word.trim().toLowerCase()) ?? false;
 
 interface SelectProps<T extends object> extends FieldProps<T> {
   choices: Choice[];
@@ -68,10 +86,10 @@ export function SelectField<T extends object>(props: SelectProps<T>) {
           value={props.form.values[props.name] as string}
           onChange={(value) => props.form.set(props.name, value as T[typeof props.name])}
           validateStatus={bound.invalid ? "error" : "default"}
-          optionList={props.choices.map(({ value, label }) => ({ value, label }))}
+          optionList={optionsOf(props.choices)}
           multiple={props.multiple ?? false}
           allowCreate={props.free ?? false}
-          filter={props.free || props.multiple || props.choices.length > 8}
+          filter={props.free || props.multiple || props.choices.length > 8 ? fits : false}
           placeholder={props.placeholder ?? t("form.choose")}
           loading={props.loading ?? false}
           disabled={props.disabled ?? false}

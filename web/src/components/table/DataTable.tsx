@@ -258,7 +258,12 @@ function Grid<T extends { id: number }>(
         onOpen && row
           ? {
               className: "tf-row-open",
+              tabIndex: 0,
               onClick: () => onOpen(row),
+              onKeyDown: (event) => {
+                // not for the buttons within
+                if (event.key === "Enter" && event.target === event.currentTarget) onOpen(row);
+              },
             }
           : {}
       }

@@ -66,20 +66,53 @@ type AnyQuery = Record<string, unknown>;
 const ask = (operation: ListOperation, query: AnyQuery, signal?: AbortSignal) =>
   call(operation, { query, ...(signal ? { signal } : {}) } as never) as Promise<Page<never>>;
 
-export function useList<K extends ListOperation>(options: ListOptions<K>): List<RowOf<K>> {
-  type T = RowOf<K>;
-  const { filters = [], paging = "pages", fixed, search } = options;
+/** Filters, sort and place as the URL has them, and how to change them. */
+function usePlace(names: readonly string[], usualSort = "") {
   const [params, setParams] = useSearchParams();
-  const client = useQueryClient();
-  const names = useMemo(() => [...filters, ...(search ? ["keyword"] : [])], [filters, search]);
-
-  const page = Math.max(1, Number(params.get("p")) || 1);
-  const wishedSize = Number(params.get("size")) || recall<number>("page_size", 20);
-  const size = PAGE_SIZES.includes(wishedSize) ? wishedSize : 20;
-  const sort = params.get("sort") ?? options.sort ?? "";
+  const wished = Number(params.get("size")) || recall<number>("page_size", 20);
+  const change = useCallback(
+    (next: Record<string, string | number | undefined>, keepPage = false) =>
+      setParams(
+        (before) => {
+          const after = new URLSearchParams(before);
+          if (!keepPage) after.delete("p");
+          for (const [name, value] of Object.entries(next))
+            if (value === undefined || value === "") after.delete(name);
+            else after.set(name, String(value));
+          return after;
+        },
+        { replace: true },
+      ),
+    [setParams],
+  );
   const given = Object.fromEntries(
     names.map((name) => [name, params.get(name) ?? ""]).filter(([, value]) => value),
   ) as Record<string, string>;
+  return {
+    given,
+    page: Math.max(1, Number(params.get("p")) || 1),
+    size: PAGE_SIZES.includes(wished) ? wished : 20,
+    sort: params.get("sort") ?? usualSort,
+    filtered: Object.keys(given).length > 0,
+    filter: (name: string) => params.get(name) ?? "",
+    setFilters: change,
+    clearFilters: () => change(Object.fromEntries(names.map((name) => [name, undefined]))),
+    setSort: (next: string) => change({ sort: next || undefined }),
+    setPage: (next: number) => change({ p: next > 1 ? next : undefined }, true),
+    setSize: (next: number) => {
+      remember("page_size", next);
+      change({ size: next });
+    },
+  };
+}
+
+export function useList<K extends ListOperation>(options: ListOptions<K>): List<RowOf<K>> {
+  type T = RowOf<K>;
+  const { filters = [], paging = "pages", fixed, search } = options;
+  const client = useQueryClient();
+  const names = useMemo(() => [...filters, ...(search ? ["keyword"] : [])], [filters, search]);
+  const { given, ...place } = usePlace(names, options.sort);
+  const { page, size, sort } = place;
   const operation = given["keyword"] && search ? search : options.operation;
 
   const query: AnyQuery = { ...fixed, ...given, ...(sort ? { sort } : {}), page_size: size };
@@ -104,22 +137,6 @@ export function useList<K extends ListOperation>(options: ListOptions<K>): List<
   });
   const current = paging === "pages" ? pages : cursor;
 
-  const change = useCallback(
-    (next: Record<string, string | number | undefined>, keepPage = false) =>
-      setParams(
-        (before) => {
-          const after = new URLSearchParams(before);
-          if (!keepPage) after.delete("p");
-          for (const [name, value] of Object.entries(next))
-            if (value === undefined || value === "") after.delete(name);
-            else after.set(name, String(value));
-          return after;
-        },
-        { replace: true },
-      ),
-    [setParams],
-  );
-
   const rows = useMemo<T[]>(
     () =>
       paging === "pages"
@@ -143,29 +160,58 @@ export function useList<K extends ListOperation>(options: ListOptions<K>): List<
   };
 
   return {
+    ...place,
     rows,
     total: pages.data?.total,
     loading: current.isPending,
     fetching: current.isFetching,
     error: current.error,
     refresh: () => client.invalidateQueries({ queryKey: ["list"] }),
-    filter: (name) => params.get(name) ?? "",
-    setFilters: change,
-    clearFilters: () => change(Object.fromEntries(names.map((name) => [name, undefined]))),
-    filtered: Object.keys(given).length > 0,
-    sort,
-    setSort: (next) => change({ sort: next || undefined }),
     paging,
-    page,
-    setPage: (next) => change({ p: next > 1 ? next : undefined }, true),
-    size,
-    setSize: (next) => {
-      remember("page_size", next);
-      change({ size: next });
-    },
     hasMore: cursor.hasNextPage,
     loadMore: () => void cursor.fetchNextPage(),
     loadingMore: cursor.isFetchingNextPage,
     all,
+  };
+}
+
+interface LocalOptions<T> {
+  /** undefined: not there yet. */
+  rows: T[] | undefined;
+  error: Error | null;
+  refresh: () => Promise<unknown>;
+  filters: readonly string[];
+  /** Does a row fit what is filtered by? */
+  fits: (row: T, given: Record<string, string>) => boolean;
+  /** What a column sorts by. */
+  value: (row: T, column: string) => string | number;
+}
+
+/** A list that is here as a whole: filtered, sorted and cut into pages in the browser. */
+export function useLocalList<T>(options: LocalOptions<T>): List<T> {
+  const { rows, error, refresh, filters, fits, value } = options;
+  const { given, ...place } = usePlace(filters);
+  const { page, size, sort } = place;
+  const fitting = (rows ?? []).filter((row) => fits(row, given));
+  if (sort) {
+    const column = sort.replace(/^-/, "");
+    const way = sort.startsWith("-") ? -1 : 1;
+    const order = (a: string | number, b: string | number) =>
+      typeof a === "number" ? a - Number(b) : a.localeCompare(String(b));
+    fitting.sort((a, b) => way * order(value(a, column), value(b, column)));
+  }
+  return {
+    ...place,
+    rows: fitting.slice((page - 1) * size, page * size),
+    total: fitting.length,
+    loading: !rows && !error,
+    fetching: !rows && !error,
+    error,
+    refresh,
+    paging: "pages",
+    hasMore: false,
+    loadMore: () => {},
+    loadingMore: false,
+    all: () => Promise.resolve(fitting),
   };
 }

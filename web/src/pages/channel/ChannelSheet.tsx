@@ -9,6 +9,7 @@ import { SwitchField, TextAreaField, TextField } from "../../components/form/fie
 import { FormSheet } from "../../components/form/FormSheet.tsx";
 import { MapField } from "../../components/form/MapField.tsx";
 import { type Form, useForm } from "../../components/form/useForm.ts";
+import { Logo, ModelLogo } from "../../components/Logo.tsx";
 import { jsonObject } from "../../helpers/json.ts";
 import { messageOf, notify } from "../../helpers/notify.ts";
 import { lengthBetween, required, type Rule } from "../../helpers/rules.ts";
@@ -223,7 +224,11 @@ export function ChannelSheet({ channel, copy = false, onClose, onMade }: Props) 
         name="type"
         label={t("channel.type")}
         loading={types.isPending}
-        choices={(types.data ?? []).map((one) => ({ value: one.type, label: one.name }))}
+        choices={(types.data ?? []).map(({ type, name, logo }) => ({
+          value: type,
+          label: name,
+          sign: <Logo logo={logo} name={name} />,
+        }))}
       />
       <TextField
         form={form}
@@ -267,7 +272,11 @@ export function ChannelSheet({ channel, copy = false, onClose, onMade }: Props) 
         name="models"
         label={t("channel.models")}
         help={t("channel.models_help")}
-        choices={known.map((value) => ({ value, label: value }))}
+        choices={known.map((value) => ({
+          value,
+          label: value,
+          sign: <ModelLogo model={value} />,
+        }))}
         multiple
         free
       />

@@ -5,6 +5,7 @@ import { Play } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { StatusTag } from "../../components/basics.tsx";
+import { ModelName } from "../../components/Logo.tsx";
 import { messageOf } from "../../helpers/notify.ts";
 import { PHONE, useMedia } from "../../helpers/useMedia.ts";
 import { useFormat } from "../../i18n/useFormat.ts";
@@ -83,7 +84,9 @@ export function TestSheet({ channel, onClose }: { channel: Channel; onClose: () 
             const result = results[model];
             return (
               <li key={model}>
-                <code className="tf-grow tf-wrap">{model}</code>
+                <div className="tf-grow">
+                  <ModelName model={model} />
+                </div>
                 {result && result !== "busy" && (
                   <StatusTag tone={result.ok ? "good" : "bad"}>
                     {result.ok ? format.duration(result.ms) : t("channel.test_failed")}

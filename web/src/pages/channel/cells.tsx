@@ -4,6 +4,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { StatusTag, type Tone } from "../../components/basics.tsx";
+import { Logo } from "../../components/Logo.tsx";
 import { StatusSwitch } from "../../components/table/cells.tsx";
 import { notify } from "../../helpers/notify.ts";
 import { useFormat } from "../../i18n/useFormat.ts";
@@ -20,12 +21,11 @@ export const useTypes = () =>
 
 export function ProviderCell({ type }: { type: number }) {
   const types = useTypes();
-  const name = types.data?.find((one) => one.type === type)?.name ?? String(type);
+  const found = types.data?.find((one) => one.type === type);
+  const name = found?.name ?? String(type);
   return (
     <span className="tf-row">
-      <span className={`tf-logo tf-logo-${type % 6}`} aria-hidden>
-        {name.slice(0, 1)}
-      </span>
+      <Logo logo={found?.logo ?? ""} name={name} />
       {name}
     </span>
   );

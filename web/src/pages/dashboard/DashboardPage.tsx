@@ -6,6 +6,7 @@ import { lazy, type ReactNode, Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useNavigate, useSearchParams } from "react-router";
 import { Bars, Empty, Failure, Money, PageHeader } from "../../components/basics.tsx";
+import { ModelName } from "../../components/Logo.tsx";
 import { useSession, useUser } from "../../context/session.tsx";
 import { byModel, chartOf, type Measure, sumOf } from "../../helpers/usage.ts";
 import { withParam } from "../../helpers/params.ts";
@@ -68,12 +69,14 @@ interface TopProps {
   title: string;
   what: string;
   rows: TopRow[];
+  /** They are models, and have signs. */
+  signed?: boolean;
   /** The filter of the log that shows a row's requests. */
   logOf: string;
 }
 
 /** Who or what cost most. */
-function Top({ title, what, rows, logOf }: TopProps) {
+function Top({ title, what, rows, signed = false, logOf }: TopProps) {
   const { t } = useTranslation();
   const format = useFormat();
   const errors = rows.some((row) => row.errors !== undefined);
@@ -95,8 +98,8 @@ function Top({ title, what, rows, logOf }: TopProps) {
             {rows.map((row) => (
               <tr key={row.name}>
                 <td>
-                  <Link to={`/log?${logOf}=${encodeURIComponent(row.name)}`} className="tf-wrap">
-                    {row.name || "–"}
+                  <Link to={`/log?${logOf}=${encodeURIComponent(row.name)}`}>
+                    {signed && row.name ? <ModelName model={row.name} /> : row.name || "–"}
                   </Link>
                 </td>
                 <td className="tf-right tf-num">{format.number(row.requests)}</td>
@@ -296,6 +299,7 @@ export default function DashboardPage() {
             title={t("dashboard.top_models")}
             what={t("log.model")}
             rows={models.map((one) => ({ ...one, name: one.model }))}
+            signed
             logOf="model_name"
           />
           {all && (

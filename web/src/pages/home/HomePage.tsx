@@ -6,7 +6,7 @@ import { Link } from "react-router";
 import { CopyBox, useTitle } from "../../components/basics.tsx";
 import { Snippets } from "../../components/Snippets.tsx";
 import { useSession } from "../../context/session.tsx";
-import { usePricing, useStatus } from "../../services/queries.ts";
+import { useBase, usePricing, useStatus } from "../../services/queries.ts";
 import { ModelGrid } from "./ModelGrid.tsx";
 import "./home.css";
 
@@ -41,10 +41,10 @@ function Steps() {
 
 export default function HomePage() {
   const { t } = useTranslation();
-  const status = useStatus();
   const pricing = usePricing();
   useTitle("");
-  const base = (status.data?.server_address || location.origin).replace(/\/+$/, "");
+  const status = useStatus();
+  const base = useBase();
   const models = pricing.data?.models ?? [];
   const model = models.find((one) => one.priced && !one.per_call)?.model ?? models[0]?.model;
   return (

@@ -4,6 +4,7 @@ import { Boxes, Search } from "lucide-react";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Bars, CopyButton, Empty, Failure, PlainTag } from "../../components/basics.tsx";
+import { ModelLogo } from "../../components/Logo.tsx";
 import { useSession } from "../../context/session.tsx";
 import { pricesOf, vendorOf } from "../../helpers/models.ts";
 import { useFormat } from "../../i18n/useFormat.ts";
@@ -41,6 +42,7 @@ function Card({ model }: { model: ModelPrice }) {
   return (
     <li className="tf-card tf-model">
       <div className="tf-row">
+        <ModelLogo model={model.model} />
         <code className="tf-grow tf-ellipsis tf-strong" title={model.model}>
           {model.model}
         </code>
@@ -50,7 +52,7 @@ function Card({ model }: { model: ModelPrice }) {
         <Price model={model} />
       </div>
       <div className="tf-row tf-row-wrap">
-        {vendor && <span className="tf-small tf-muted">{vendor}</span>}
+        {vendor.name && <span className="tf-small tf-muted">{vendor.name}</span>}
         {model.groups.map((group) => (
           <PlainTag key={group}>{group}</PlainTag>
         ))}
@@ -73,7 +75,7 @@ export function ModelGrid({ models, loading, error }: Props) {
   const fitting = useMemo(() => {
     const words = search.toLowerCase().split(/\s+/).filter(Boolean);
     return models.filter((one) => {
-      const text = `${one.model} ${vendorOf(one.model)}`.toLowerCase();
+      const text = `${one.model} ${vendorOf(one.model).name}`.toLowerCase();
       return words.every((word) => text.includes(word));
     });
   }, [models, search]);

@@ -3,6 +3,7 @@ import { Tooltip } from "@douyinfe/semi-ui";
 import { Zap } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { Money, PlainTag, StatusTag, type Tone, When } from "../../components/basics.tsx";
+import { ModelName } from "../../components/Logo.tsx";
 import type { Column } from "../../components/table/DataTable.tsx";
 import { useFormat } from "../../i18n/useFormat.ts";
 import type { Log } from "../../models/api.ts";
@@ -131,9 +132,7 @@ export function useLogColumns(everybody: boolean): Column<Log>[] {
       csv: (row) => row.model_name,
       render: (row) =>
         row.model_name ? (
-          <code className="tf-cell tf-ellipsis" title={row.model_name}>
-            {row.model_name}
-          </code>
+          <ModelName model={row.model_name} short />
         ) : (
           <span className="tf-muted tf-log-content">{row.content}</span>
         ),

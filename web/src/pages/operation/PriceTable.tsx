@@ -4,8 +4,10 @@ import { useQueryClient } from "@tanstack/react-query";
 import { Plus, Search, X } from "lucide-react";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { ModelName } from "../../components/Logo.tsx";
 import { messageOf, notify } from "../../helpers/notify.ts";
 import {
+  NO_PRICES,
   PRICE_COLUMNS,
   PRICE_OPTIONS,
   type PriceRow,
@@ -41,8 +43,7 @@ export function PriceTable({ options }: { options: Option[] }) {
   const rows = useMemo(() => {
     const known = rowsOf(now);
     const names = new Set(known.map((row) => row.model));
-    const none = { input: undefined, output: undefined, cached: undefined, written: undefined };
-    const blank = (model: string): PriceRow => ({ model, ...none, call: undefined });
+    const blank = (model: string): PriceRow => ({ model, ...NO_PRICES });
     const missing = (pricing.data?.models ?? [])
       .filter((one) => !one.priced && !names.has(one.model))
       .map((one) => one.model);
@@ -119,11 +120,9 @@ export function PriceTable({ options }: { options: Option[] }) {
           <thead>
             <tr>
               <th>{t("log.model")}</th>
-              <th>{t("model.input")}</th>
-              <th>{t("model.output")}</th>
-              <th>{t("pricing.cached")}</th>
-              <th>{t("pricing.written")}</th>
-              <th>{t("model.per_call")}</th>
+              {PRICE_COLUMNS.map((column) => (
+                <th key={column}>{t(`pricing.${column}`)}</th>
+              ))}
               <th aria-label={t("table.actions")} />
             </tr>
           </thead>
@@ -131,7 +130,7 @@ export function PriceTable({ options }: { options: Option[] }) {
             {shown.map((row) => (
               <tr key={row.model}>
                 <td>
-                  <code className="tf-wrap">{row.model}</code>
+                  <ModelName model={row.model} />
                   {row.input === undefined && row.call === undefined && (
                     <div className="tf-small tf-note-error">{t("model.unpriced")}</div>
                   )}
@@ -161,16 +160,7 @@ export function PriceTable({ options }: { options: Option[] }) {
                     aria-label={t("form.remove_row", { name: row.model })}
                     onClick={() => {
                       setAdded(added.filter((one) => one !== row.model));
-                      setTexts(
-                        withRow(now, {
-                          model: row.model,
-                          input: undefined,
-                          output: undefined,
-                          cached: undefined,
-                          written: undefined,
-                          call: undefined,
-                        }),
-                      );
+                      setTexts(withRow(now, { model: row.model, ...NO_PRICES }));
                     }}
                   >
                     <X size={15} />

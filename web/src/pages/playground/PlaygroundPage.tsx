@@ -13,7 +13,7 @@ import { recall, remember } from "../../helpers/storage.ts";
 import { useFormat } from "../../i18n/useFormat.ts";
 import { TOKEN_STATUS } from "../../models/token.ts";
 import { call } from "../../services/api.ts";
-import { usePricing, useStatus } from "../../services/queries.ts";
+import { usePricing, useBase } from "../../services/queries.ts";
 import { useChat } from "./useChat.ts";
 import "../../components/form/form.css";
 import "./playground.css";
@@ -129,7 +129,6 @@ export default function PlaygroundPage() {
   const navigate = useNavigate();
   const client = useQueryClient();
   const { refresh } = useSession();
-  const status = useStatus();
   const pricing = usePricing();
   const tokens = useQuery({
     queryKey: ["list", "playground tokens"],
@@ -197,7 +196,7 @@ export default function PlaygroundPage() {
   // the last answer is shown as it came, with thinking and tools
   const last = messages.at(-1);
   const before = last?.role === "assistant" && exchange.answer ? messages.slice(0, -1) : messages;
-  const base = (status.data?.server_address || location.origin).replace(/\/+$/, "");
+  const base = useBase();
   const usage = exchange.answer?.usage;
 
   if (tokens.error) return <Failure error={tokens.error} retry={() => void tokens.refetch()} />;

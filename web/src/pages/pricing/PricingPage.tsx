@@ -1,63 +1,146 @@
 // What every model costs, in each group.
-import { Input, Select } from "@douyinfe/semi-ui";
-import { CircleDollarSign, Search } from "lucide-react";
+import { CircleDollarSign } from "lucide-react";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { useSearchParams } from "react-router";
-import {
-  Bars,
-  CopyButton,
-  Empty,
-  Failure,
-  PageHeader,
-  PlainTag,
-} from "../../components/basics.tsx";
-import { pricesOf, vendorOf } from "../../helpers/models.ts";
+import { CopyButton, PlainTag } from "../../components/basics.tsx";
+import { ModelName } from "../../components/Logo.tsx";
+import type { Column } from "../../components/table/DataTable.tsx";
+import type { Filter } from "../../components/table/Filters.tsx";
+import { ListPage } from "../../components/table/ListPage.tsx";
+import { useLocalList } from "../../components/table/useList.ts";
+import { PRICE_PARTS, pricesOf, TAGS, tagsOf, vendorOf } from "../../helpers/models.ts";
 import { withParam } from "../../helpers/params.ts";
 import { useFormat } from "../../i18n/useFormat.ts";
-import type { ModelPrice } from "../../models/api.ts";
+import type { ModelPrice, Pricing } from "../../models/api.ts";
 import { usePricing } from "../../services/queries.ts";
-import "./pricing.css";
+import { PriceSheet } from "./PriceSheet.tsx";
 
-function Row({ model, factor }: { model: ModelPrice; factor: number }) {
+const FILTERS = ["keyword", "group", "vendor", "tag"];
+type Row = ModelPrice & { id: number };
+
+function fits(row: Row, given: Record<string, string>): boolean {
+  const { keyword = "", group, vendor, tag } = given;
+  const maker = vendorOf(row.model).name;
+  const text = `${row.model} ${maker}`.toLowerCase();
+  return (
+    keyword
+      .toLowerCase()
+      .split(/\s+/)
+      .every((word) => text.includes(word)) &&
+    (!group || row.groups.includes(group)) &&
+    (!vendor || vendor === maker) &&
+    (!tag || tagsOf(row).includes(tag as never))
+  );
+}
+
+/** What a column sorts by; what has no such price stands last. */
+function valueOf(row: Row, column: string): string | number {
+  if (column === "model") return row.model;
+  if (column === "vendor") return vendorOf(row.model).name;
+  if (column === "call") return row.per_call ? row.call_price : Infinity;
+  if (!row.priced || row.per_call) return Infinity;
+  return pricesOf(row)[column as (typeof PRICE_PARTS)[number]];
+}
+
+function useColumns(factor: number, perCall: boolean): Column<Row>[] {
   const { t } = useTranslation();
   const format = useFormat();
-  const price = pricesOf(model, factor);
-  const written = price.input * model.create_cache_ratio;
-  return (
-    <tr>
-      <td>
-        <span className="tf-row">
-          <code className="tf-wrap">{model.model}</code>
-          <CopyButton text={model.model} what={t("model.name")} />
-        </span>
-      </td>
-      <td className="tf-muted">{vendorOf(model.model) || "–"}</td>
-      {!model.priced ? (
-        <td colSpan={4} className="tf-right tf-faint">
-          {t("model.unpriced")}
-        </td>
-      ) : model.per_call ? (
-        <td colSpan={4} className="tf-right tf-num">
-          {format.usd(model.call_price * factor)}{" "}
-          <span className="tf-faint">{t("model.per_call")}</span>
-        </td>
+  const usd = (value: number) => <span className="tf-num">{format.usd(value)}</span>;
+  const none = <span className="tf-faint">–</span>;
+  const price = (name: (typeof PRICE_PARTS)[number]): Column<Row> => ({
+    key: name,
+    title: t(`pricing.${name}`),
+    align: "right",
+    sort: true,
+    csv: (row) => (row.priced && !row.per_call ? pricesOf(row, factor)[name] : ""),
+    render: (row) =>
+      row.priced && !row.per_call ? (
+        usd(pricesOf(row, factor)[name])
+      ) : !row.priced && name === "input" ? (
+        <span className="tf-faint">{t("model.unpriced")}</span>
       ) : (
-        [price.input, price.output, price.cached, written].map((usd, i) => (
-          <td key={i} className="tf-right tf-num">
-            {format.usd(usd)}
-          </td>
-        ))
-      )}
-      <td>
+        none
+      ),
+  });
+  const call: Column<Row> = {
+    key: "call",
+    title: t("pricing.call"),
+    align: "right",
+    sort: true,
+    csv: (row) => (row.per_call ? row.call_price * factor : ""),
+    render: (row) => (row.per_call ? usd(row.call_price * factor) : none),
+  };
+  return [
+    {
+      key: "model",
+      title: t("log.model"),
+      main: true,
+      sort: true,
+      csv: (row) => row.model,
+      render: (row) => (
+        <span className="tf-row">
+          <ModelName model={row.model} />
+          <CopyButton text={row.model} what={t("model.name")} />
+        </span>
+      ),
+    },
+    {
+      key: "vendor",
+      title: t("pricing.vendor"),
+      sort: true,
+      extra: true,
+      csv: (row) => vendorOf(row.model).name,
+      render: (row) => <span className="tf-muted">{vendorOf(row.model).name || "–"}</span>,
+    },
+    ...PRICE_PARTS.map(price),
+    ...(perCall ? [call] : []),
+    {
+      key: "groups",
+      title: t("channel.groups"),
+      csv: (row) => row.groups.join(" "),
+      render: (row) => (
         <span className="tf-row tf-row-wrap">
-          {model.groups.map((group) => (
+          {row.groups.map((group) => (
             <PlainTag key={group}>{group}</PlainTag>
           ))}
         </span>
-      </td>
-    </tr>
-  );
+      ),
+    },
+  ];
+}
+
+function useFilters(pricing: Pricing | undefined): Filter[] {
+  const { t } = useTranslation();
+  const format = useFormat();
+  return useMemo(() => {
+    const models = pricing?.models ?? [];
+    const vendors = new Set(models.map(({ model }) => vendorOf(model).name).filter(Boolean));
+    const tags = new Set(models.flatMap(tagsOf));
+    return [
+      {
+        name: "group",
+        label: t("token.group"),
+        choices: Object.entries(pricing?.groups ?? {}).map(([value, { ratio }]) => ({
+          value,
+          label: `${value} · ${format.number(ratio, 3)}×`,
+        })),
+      },
+      {
+        name: "vendor",
+        label: t("pricing.vendor"),
+        choices: [...vendors].sort().map((value) => ({ value, label: value })),
+      },
+      {
+        name: "tag",
+        label: t("pricing.tag"),
+        choices: TAGS.filter((tag) => tags.has(tag)).map((value) => ({
+          value,
+          label: t(`pricing.tag_${value}`),
+        })),
+      },
+    ];
+  }, [pricing, t, format]);
 }
 
 export default function PricingPage() {
@@ -65,84 +148,40 @@ export default function PricingPage() {
   const format = useFormat();
   const pricing = usePricing();
   const [params, setParams] = useSearchParams();
-  const keyword = params.get("keyword") ?? "";
-  const group = params.get("group") ?? "";
-  const put = (name: string, value: string) =>
-    setParams((before) => withParam(before, name, value), { replace: true });
-  const models = useMemo(() => {
-    const word = keyword.toLowerCase();
-    return (pricing.data?.models ?? [])
-      .filter((one) => !group || one.groups.includes(group))
-      .filter((one) => `${one.model} ${vendorOf(one.model)}`.toLowerCase().includes(word));
-  }, [pricing.data, keyword, group]);
-  const groups = pricing.data?.groups ?? {};
-  const factor = groups[group]?.ratio ?? 1;
+  const rows = useMemo(
+    () => pricing.data?.models.map((model, i): Row => ({ ...model, id: i + 1 })),
+    [pricing.data],
+  );
+  const list = useLocalList<Row>({
+    rows,
+    error: pricing.error,
+    refresh: () => pricing.refetch(),
+    filters: FILTERS,
+    fits,
+    value: valueOf,
+  });
+  const factor = pricing.data?.groups[list.filter("group")]?.ratio ?? 1;
+  const columns = useColumns(factor, rows?.some((row) => row.per_call) ?? false);
+  const filters = useFilters(pricing.data);
+  const open = rows?.find((row) => row.model === params.get("model"));
+  const show = (model?: string) =>
+    setParams((before) => withParam(before, "model", model), { replace: true });
   return (
     <>
-      <PageHeader
+      <ListPage
+        id="pricing"
+        list={list}
         title={t("nav.pricing")}
-        description={t("pricing.about", { factor: format.number(factor, 3) })}
+        about={t("pricing.about", { factor: format.number(factor, 3) })}
+        icon={CircleDollarSign}
+        empty={{ title: t("home.no_models"), text: t("home.no_models_user") }}
+        search={t("home.search_models")}
+        filters={filters}
+        columns={columns}
+        nameOf={(row) => row.model}
+        onOpen={(row) => show(row.model)}
       />
-      <section className="tf-card tf-prices">
-        <div className="tf-row tf-row-wrap" role="search">
-          <Input
-            className="tf-search"
-            aria-label={t("home.search_models")}
-            placeholder={t("home.search_models")}
-            prefix={<Search size={15} className="tf-search-icon" />}
-            value={keyword}
-            onChange={(value) => put("keyword", value)}
-            showClear
-          />
-          <Select
-            className="tf-filter"
-            data-name={t("token.group")}
-            placeholder={t("token.group")}
-            value={group || undefined}
-            onChange={(value) => put("group", (value as string | undefined) ?? "")}
-            optionList={Object.entries(groups).map(([value, { ratio }]) => ({
-              value,
-              label: `${value} · ${format.number(ratio, 3)}×`,
-            }))}
-            showClear
-          />
-          <span className="tf-faint tf-small">
-            {t("token.model_count", { count: models.length })}
-          </span>
-        </div>
-        {pricing.error ? (
-          <Failure error={pricing.error} retry={() => void pricing.refetch()} />
-        ) : pricing.isPending ? (
-          <Bars lines={8} />
-        ) : models.length === 0 ? (
-          <Empty
-            icon={CircleDollarSign}
-            title={pricing.data.models.length ? t("common.nothing_found") : t("home.no_models")}
-            {...(pricing.data.models.length ? {} : { text: t("home.no_models_user") })}
-          />
-        ) : (
-          <div className="tf-scroll" tabIndex={0} role="region" aria-label={t("nav.pricing")}>
-            <table className="tf-plain">
-              <thead>
-                <tr>
-                  <th>{t("log.model")}</th>
-                  <th>{t("pricing.vendor")}</th>
-                  <th className="tf-right">{t("model.input")}</th>
-                  <th className="tf-right">{t("model.output")}</th>
-                  <th className="tf-right">{t("pricing.cached")}</th>
-                  <th className="tf-right">{t("pricing.written")}</th>
-                  <th>{t("channel.groups")}</th>
-                </tr>
-              </thead>
-              <tbody>
-                {models.map((model) => (
-                  <Row key={model.model} model={model} factor={factor} />
-                ))}
-              </tbody>
-            </table>
-          </div>
-        )}
-      </section>
+      {open && <PriceSheet model={open} groups={pricing.data!.groups} onClose={() => show()} />}
     </>
   );
 }

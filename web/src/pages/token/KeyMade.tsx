@@ -4,13 +4,12 @@ import { useTranslation } from "react-i18next";
 import { CopyBox } from "../../components/basics.tsx";
 import { Snippets } from "../../components/Snippets.tsx";
 import type { Token } from "../../models/api.ts";
-import { usePricing, useStatus } from "../../services/queries.ts";
+import { usePricing, useBase } from "../../services/queries.ts";
 
 export function KeyMade({ token, onClose }: { token: Token; onClose: () => void }) {
   const { t } = useTranslation();
-  const status = useStatus();
   const pricing = usePricing();
-  const base = (status.data?.server_address || location.origin).replace(/\/+$/, "");
+  const base = useBase();
   const allowed = token.model_limits_enabled ? token.model_limits.split(",")[0] : undefined;
   const model = allowed ?? pricing.data?.models.find((one) => one.priced)?.model ?? "gpt-4o";
   return (

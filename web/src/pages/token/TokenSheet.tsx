@@ -7,6 +7,7 @@ import { type Choice, NumberField, SelectField } from "../../components/form/cho
 import { SwitchField, TextAreaField, TextField } from "../../components/form/fields.tsx";
 import { FormSheet } from "../../components/form/FormSheet.tsx";
 import { type Form, useForm } from "../../components/form/useForm.ts";
+import { ModelLogo } from "../../components/Logo.tsx";
 import { quotaToUsd, usdToQuota } from "../../helpers/format.ts";
 import { notify } from "../../helpers/notify.ts";
 import { addressBlocks, atLeast, lengthBetween, required } from "../../helpers/rules.ts";
@@ -151,6 +152,7 @@ export function TokenSheet({ token, onClose, onMade }: Props) {
   const modelChoices = (pricing.data?.models ?? []).map(({ model }) => ({
     value: model,
     label: model,
+    sign: <ModelLogo model={model} />,
   }));
   return (
     <FormSheet
