@@ -18,6 +18,7 @@
 #include "common/http/tls.h"
 #include "common/lane.h"
 #include "common/log.h"
+#include "common/redis/redis.h"
 #include "model/tables.h"
 #include "relay/keeper.h"
 #include "relay/relay.h"
@@ -27,6 +28,7 @@
 #include "service/metrics.h"
 #include "service/session.h"
 #include "service/setup.h"
+#include "service/shared.h"
 #include "service/snapshot.h"
 #include "setting/boot.h"
 
@@ -220,6 +222,14 @@ static struct err *open_certificate(struct arena *a)
                        tls_server_context(a, b->tls_cert, b->tls_key, &node.tls));
 }
 
+static struct err *check_redis(struct arena *a)
+{
+    struct redis_address at;
+    if (text_is_empty(node.boot.redis_dsn))
+        return NULL;
+    return of_variable(a, "REDIS_CONN_STRING", redis_parse(a, node.boot.redis_dsn, &at));
+}
+
 static struct err *prepare(struct arena *a)
 {
     TRY(boot_load(a, &node.boot));
@@ -229,6 +239,7 @@ static struct err *prepare(struct arena *a)
     session_setup(str_of(node.boot.session_secret));
     TRY(trust_proxies(a));
     TRY(open_certificate(a));
+    TRY(check_redis(a));
     return open_database(a);
 }
 
@@ -252,6 +263,7 @@ static struct err *start(struct arena *a)
     router_setup(&node.boot, node.pool);
     workers_start(WORKER_THREADS);
     keeper_start(node.pool);
+    TRY(shared_start(node.pool, a, node.boot.redis_dsn));
     return start_loops(a);
 }
 
@@ -287,6 +299,7 @@ static void stop(void)
         pthread_join(node.loops[i].thread, NULL);
     keeper_stop();
     workers_stop();
+    shared_stop();
     for (int i = 0; i < node.boot.workers; i++)
         loop_free(node.loops[i].loop);
     ledger_stop();

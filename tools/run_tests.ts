@@ -20,7 +20,7 @@ const reports = join(root, "build/asan/reports");
 const ON_SERVERS =
   /^common-db-test_(db|page|migrate|remote|db_pool_lane)$|^model-|^service-test_(setup|ledger(_kill)?)$/;
 const ONLY_ON_SERVERS = "common-db-test_remote";
-const UNDER_TSAN = /relay|ledger|snapshot|lane|directory|journal/;
+const UNDER_TSAN = /relay|ledger|snapshot|lane|directory|journal|redis/;
 const UNIT_TIMEOUT_MS = 180_000;
 const LIVE_TIMEOUT_MS = 900_000;
 process.chdir(root);

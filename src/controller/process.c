@@ -8,6 +8,7 @@
 #include "common/arena.h"
 #include "common/lane.h"
 #include "service/metrics.h"
+#include "service/shared.h"
 
 enum { METRICS_MAX = 16 << 20 };
 
@@ -55,7 +56,10 @@ struct err *api_process_ready(struct http *x)
     TRY(ledger_admits(x->arena));
     TRY(http_db_take(x));
     TRY(db_int(x->db, x->arena, &one, "SELECT 1"));
-    return http_ok(x);
+    struct json j = http_data(x);
+    json_obj(&j, "data");
+    json_str(&j, "redis", shared_state()); // without it we serve all the same
+    return http_done(x, &j);
 }
 
 struct err *api_process_metrics(struct http *x)

@@ -5,6 +5,7 @@
 #include "model/ability.h"
 #include "model/channel.h"
 #include "model/config.h"
+#include "model/fact.h"
 #include "model/lease.h"
 #include "model/log.h"
 #include "model/session.h"
@@ -14,7 +15,7 @@
 const struct table *const model_tables[] = {
     &user_table,    &channel_table, &token_table,  &ability_table,
     &log_table,     &lease_table,   &config_table, &journal_position_table,
-    &session_table, NULL,
+    &session_table, &fact_table,    NULL,
 };
 
 const struct migration model_migrations[] = {

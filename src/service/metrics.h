@@ -30,7 +30,7 @@ void metric_observe_ms(struct metric_cell *cell, int64_t ms); // histograms
 
 int64_t metric_value(const struct metric_cell *cell); // of a counter or gauge; a histogram's count
 
-// A gauge without labels that is read when somebody asks.
+// A gauge or counter without labels that is read when somebody asks.
 void metric_read_with(enum metric family, int64_t (*read)(void));
 
 void metrics_write(struct buf *out); // text/plain; version=0.0.4

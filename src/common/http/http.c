@@ -165,7 +165,7 @@ struct str url_query(struct arena *a, struct str query, const char *name)
 static const struct {
     const char *name;
     int port;
-} schemes[] = {{"http", 80}, {"https", 443}, {"socks5", 1080}, {"socks5h", 1080}};
+} schemes[] = {{"http", 80}, {"https", 443}, {"socks5", 1080}, {"socks5h", 1080}, {"redis", 6379}};
 
 static struct err *malformed(struct arena *a, const char *what)
 {
