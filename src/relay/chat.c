@@ -187,6 +187,16 @@ struct err *chat_raw(struct chat_reader *r, struct chat_choice *c, struct str js
     return chat_emit(r, ev);
 }
 
+struct err *chat_cite(struct chat_reader *r, struct chat_choice *c,
+                      const struct chat_citation *cite)
+{
+    if (!c->open || c->kind != PART_TEXT)
+        return NULL;
+    struct chat_event ev = of(c, CHAT_CITATION);
+    ev.cite = *cite;
+    return chat_emit(r, ev);
+}
+
 // A reply that calls tools ends because of them, whatever a provider says (Claude Code and Codex
 // act on it); one that was cut or filtered does not.
 struct err *chat_stop(struct chat_reader *r, struct chat_choice *c, enum chat_stop why,
@@ -271,6 +281,7 @@ static void add_part(struct chat_writer *w, struct answer_choice *c, const struc
         .redacted = ev->redacted,
         .owner = ev->owner,
     };
+    p->citations_end = &p->citations;
     buf_str(&p->text, ev->text);
     arena_defer(w->arena, free_text, &p->text);
     arena_defer(w->arena, free_text, &p->signature);
@@ -296,6 +307,23 @@ static void add_text(struct answer_part *p, const struct chat_event *ev)
     }
 }
 
+static struct str kept(struct chat_writer *w, struct str s)
+{
+    return s.p ? (struct str){arena_str(w->arena, s), s.n} : s;
+}
+
+static void add_citation(struct chat_writer *w, struct answer_part *p, const struct chat_event *ev)
+{
+    struct answer_citation *c = NEW(w->arena, struct answer_citation);
+    c->cite = (struct chat_citation){
+        ev->cite.start,          ev->cite.end,         kept(w, ev->cite.url),
+        kept(w, ev->cite.title), kept(w, ev->cite.id), kept(w, ev->cite.quote),
+    };
+    *p->citations_end = c;
+    p->citations_end = &c->next;
+    w->answer->size += ev->cite.url.n + ev->cite.title.n + ev->cite.quote.n;
+}
+
 static void add_stop(struct chat_writer *w, struct answer_choice *c, const struct chat_event *ev)
 {
     c->stopped = true;
@@ -319,6 +347,10 @@ static struct err *collect(struct chat_writer *w, const struct chat_event *ev)
         break;
     case CHAT_BLOCK: add_part(w, c, ev); break;
     case CHAT_USAGE: all->usage = ev->usage; break;
+    case CHAT_CITATION:
+        if (c->last)
+            add_citation(w, c->last, ev);
+        break;
     case CHAT_STOP: add_stop(w, c, ev); break;
     case CHAT_END: w->dialect->write_answer(w, all); break;
     default:

@@ -91,6 +91,7 @@ struct chat_part {
     const char *id, *name, *detail;
     struct str signature, redacted; // opaque state of the model's thinking, which is `owner`'s
     bool is_error;
+    bool cited;                  // PART_FILE: what the answer takes from it is to be cited
     const char *cache_ttl;       // a cache marker stands behind this part: "5m", "1h"; NULL none
     struct chat_part *parts;     // PART_TOOL_RESULT
     yyjson_val *raw;             // as received, for writers of the same dialect
@@ -205,6 +206,7 @@ enum chat_event_type {
     CHAT_BLOCK_END, // index
     CHAT_USAGE,     // usage, cumulative: the last one counts
     CHAT_LOGPROBS,  // text = JSON array of OpenAI's token objects, for the open text block
+    CHAT_CITATION,  // cite: where a piece of the open text block is from
     CHAT_STOP,      // reason, text = stop sequence if known; once per choice, all blocks are closed
     CHAT_FAILED,    // error: inside a stream that began well, or in the body of a 200
     CHAT_END,       // the provider's own terminator: nothing follows
@@ -214,6 +216,14 @@ struct chat_error {
     int status;
     struct str type, code, message; // the provider's words; .p NULL if absent
     int retry_after;                // seconds; 0: not said
+};
+
+// Where a piece of a text block is from. Texts that were not said have .p NULL.
+struct chat_citation {
+    int64_t start, end;    // the piece, in code points of the block
+    struct str url, title; // the source; without an address it is one of the request's documents
+    struct str id;         // the document's, as the provider was given it
+    struct str quote;      // what the source says
 };
 
 // Per choice, blocks are sequential: an index is never reopened, and 0, 1, 2 ... follow each other.
@@ -228,6 +238,7 @@ struct chat_event {
     enum chat_stop reason;
     struct chat_usage usage;
     struct chat_error error;
+    struct chat_citation cite;
 };
 
 // Receives the events of one reply, in order.
@@ -316,8 +327,14 @@ struct answer_part {
     struct buf text;      // text, thinking, refusal, arguments or raw JSON
     struct buf signature; // of thinking
     struct buf logprobs;  // items of the array, comma-separated
+    struct answer_citation *citations, **citations_end; // of a text, in order
     bool redacted;
     const struct dialect *owner; // of raw JSON, of a signature
+};
+
+struct answer_citation {
+    struct answer_citation *next;
+    struct chat_citation cite;
 };
 
 struct chat_writer { // events -> a client's bytes
@@ -375,7 +392,8 @@ struct dialect {
     const char *const *signs;
 };
 
-extern const struct dialect openai_dialect, claude_dialect, gemini_dialect, responses_dialect;
+extern const struct dialect openai_dialect, claude_dialect, gemini_dialect, responses_dialect,
+    cohere_dialect;
 
 // --- what a relay calls ---------------------------------------------------------------
 
@@ -421,6 +439,9 @@ struct err *chat_signature(struct chat_reader *r, struct chat_choice *c, struct 
 struct err *chat_call(struct chat_reader *r, struct chat_choice *c, struct str id, struct str name);
 struct err *chat_arguments(struct chat_reader *r, struct chat_choice *c, struct str json);
 struct err *chat_raw(struct chat_reader *r, struct chat_choice *c, struct str json);
+// Of the open block; nothing when it is no text.
+struct err *chat_cite(struct chat_reader *r, struct chat_choice *c,
+                      const struct chat_citation *cite);
 struct err *chat_close(struct chat_reader *r, struct chat_choice *c); // the open block, if any
 struct err *chat_stop(struct chat_reader *r, struct chat_choice *c, enum chat_stop why,
                       struct str text);

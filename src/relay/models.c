@@ -52,6 +52,15 @@ static void put_gemini(struct json *j, const char *key, const struct candidates 
     json_end(j);
 }
 
+static void put_cohere(struct json *j, const char *key, const struct candidates *c)
+{
+    json_obj(j, key);
+    json_str(j, "name", c->model);
+    json_raw(j, "endpoints", STR("[\"chat\"]"));
+    json_bool(j, "is_deprecated", false);
+    json_end(j);
+}
+
 typedef void put_model(struct json *j, const char *key, const struct candidates *c);
 
 struct form {
@@ -60,7 +69,16 @@ struct form {
 };
 
 static const struct form openai_form = {put_openai, "data"}, claude_form = {put_claude, "data"},
-                         gemini_form = {put_gemini, "models"};
+                         gemini_form = {put_gemini, "models"},
+                         cohere_form = {put_cohere, "models"};
+
+// Cohere has the path of OpenAI: its packages say who they are, and its parameters are its own.
+static bool is_cohere(const struct relay *r)
+{
+    return str_starts(http_header(&r->x->headers, "x-fern-sdk-name"), "cohere") ||
+           url_query(r->arena, r->x->query, "page_size").n ||
+           url_query(r->arena, r->x->query, "endpoint").n;
+}
 
 // Google's clients have paths of their own, but may be told to use /v1.
 static const struct form *form_of(const struct relay *r)
@@ -69,7 +87,9 @@ static const struct form *form_of(const struct relay *r)
         return &claude_form;
     bool google =
         r->route->speaks == &gemini_dialect || http_header(&r->x->headers, "x-goog-api-key").p;
-    return google ? &gemini_form : &openai_form;
+    if (google)
+        return &gemini_form;
+    return is_cohere(r) ? &cohere_form : &openai_form;
 }
 
 static void write_list(const struct relay *r, struct json *j, const struct form *form)

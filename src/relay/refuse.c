@@ -11,13 +11,13 @@
 static const struct {
     const struct err_kind *kind;
     const char *code; // OpenAI's
-    int openai, claude, gemini;
+    int openai, claude, gemini, cohere;
 } known[] = {
-    {&err_token_missing, "invalid_api_key", 401, 401, 401},
-    {&err_token_invalid, "invalid_api_key", 401, 401, 400},
-    {&err_quota_insufficient, "insufficient_quota", 429, 402, 429},
-    {&err_token_exhausted, "insufficient_quota", 429, 402, 429},
-    {&err_upstream_rate_limited, "rate_limit_exceeded", 429, 429, 429},
+    {&err_token_missing, "invalid_api_key", 401, 401, 401, 401},
+    {&err_token_invalid, "invalid_api_key", 401, 401, 400, 401},
+    {&err_quota_insufficient, "insufficient_quota", 429, 402, 429, 402},
+    {&err_token_exhausted, "insufficient_quota", 429, 402, 429, 402},
+    {&err_upstream_rate_limited, "rate_limit_exceeded", 429, 429, 429, 429},
 };
 
 static bool is_word(char c)
@@ -51,6 +51,7 @@ void relay_error_words(struct arena *a, const struct dialect *speaks, const stru
             continue;
         out->status = speaks == &claude_dialect   ? known[i].claude
                       : speaks == &gemini_dialect ? known[i].gemini
+                      : speaks == &cohere_dialect ? known[i].cohere
                                                   : known[i].openai;
         out->code = str_of(known[i].code);
     }

@@ -183,6 +183,7 @@ static const struct {
     {"/v1/messages", "", &claude_dialect},
     {"/v1/models", ":", &gemini_dialect},
     {"/v1beta", "", &gemini_dialect},
+    {"/v2", "", &cohere_dialect},
     {"/v1", "", &openai_dialect},
 };
 

@@ -8,7 +8,8 @@
 
 enum { OUT_MOST = 16 << 20 };
 
-static const struct dialect *const all[] = {&openai_dialect, &claude_dialect, &responses_dialect};
+static const struct dialect *const all[] = {&openai_dialect, &claude_dialect, &responses_dialect,
+                                            &cohere_dialect};
 
 // Models whose families differ in what they take.
 static const char *const models[] = {

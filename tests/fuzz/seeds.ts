@@ -34,7 +34,11 @@ const isClaude = (body: string): boolean =>
 const isResponses = (body: string): boolean =>
   /"object":\s*"response"|"type":\s*"response\./.test(body);
 
+const isCohere = (body: string): boolean =>
+  /"type":\s*"message-(start|end)"|"billed_units"/.test(body);
+
 function spoken(head: string): string {
+  if (head.includes("/v2/chat")) return "cohere";
   if (head.includes("/responses")) return "responses";
   return head.includes("/messages") ? "claude" : "openai";
 }
@@ -50,7 +54,8 @@ function addCase(text: string, add: Add): void {
       );
     }
     if (name !== "upstream answers" && name !== "caller gets") continue;
-    const dialect = isResponses(body) ? "responses" : isClaude(body) ? "claude" : "openai";
+    const named = isResponses(body) ? "responses" : isClaude(body) ? "claude" : "openai";
+    const dialect = isCohere(body) ? "cohere" : named;
     const streams = head.includes("event-stream");
     add(`${streams ? "stream" : "whole"}-${dialect}`, streams ? `${body.trim()}\n\n` : body.trim());
     add(streams ? "sse" : "json", body.trim());

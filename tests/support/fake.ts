@@ -1,4 +1,4 @@
-// A strict fake upstream: OpenAI, Anthropic and Azure on one port, broken on request.
+// A strict fake upstream: OpenAI, Anthropic, Google, Cohere and Azure, broken on request.
 //
 //   const fake = await startFake();             // in a test
 //   bun tests/support/fake.ts --port 4010       // alone; GET /__fake/stats, /__fake/requests
@@ -11,6 +11,7 @@ import net from "node:net";
 import { Answer, type Dialect, isClaude, isGemini, isResponses, type Seen } from "./fake/answer";
 import { type Json, isObject, Refusal } from "./fake/check";
 import * as claude from "./fake/claude";
+import * as cohere from "./fake/cohere";
 import { type Directives, directivesOf } from "./fake/directives";
 import * as gemini from "./fake/gemini";
 import * as openai from "./fake/openai";
@@ -25,6 +26,7 @@ export { callSignature } from "./fake/gemini";
 export const OPENAI_KEY = "sk-fake-0001";
 export const CLAUDE_KEY = "sk-ant-fake-0001";
 export const GEMINI_KEY = "AIza-fake-0001";
+export const COHERE_KEY = "co-fake-0001";
 
 export interface Stats {
   connections: number;
@@ -134,6 +136,13 @@ const ENDPOINTS: Endpoint[] = [
     serve: countTokens,
   },
   { dialect: "gemini", method: "GET", path: /^\/v1beta\/models$/, serve: models },
+  {
+    dialect: "cohere",
+    method: "POST",
+    path: /^\/v2\/chat$/,
+    check: cohere.checkChat,
+    serve: converse,
+  },
   { method: "GET", path: /^\/v1\/models$/, serve: models },
 ];
 
@@ -264,7 +273,11 @@ class Server implements Fake {
     const endpoint = ENDPOINTS.find((row) => row.path.test(path) && row.method === request.method);
     const dialect =
       endpoint?.dialect ??
-      (request.headers["anthropic-version"] === undefined ? "openai" : "claude");
+      (request.headers["anthropic-version"] !== undefined
+        ? "claude"
+        : target.includes("page_size=")
+          ? "cohere"
+          : "openai");
     const seen = this.remember(request, connection, route, dialect);
     const reply = new Answer(socket, request, seen, (name) => this.wait(name, socket));
     try {
@@ -304,7 +317,7 @@ class Server implements Fake {
       );
     if (endpoint.method === "POST") seen.body = parseBody(request);
     const { dialect } = seen;
-    const other = isClaude(dialect) ? claude : isGemini(dialect) ? gemini : openai;
+    const other = isClaude(dialect) ? claude : isGemini(dialect) ? gemini : openai; // Cohere's, too
     const parser = isResponses(seen.path) ? responses : other;
     const model = modelOf(seen);
     seen.wish = {
@@ -432,6 +445,10 @@ function checkAuth(seen: Seen, request: WireRequest): string {
       throw new Refusal(404, "Resource not found");
     return known(headers["api-key"], "sk-fake-", headers["authorization"], seen);
   }
+  if (seen.dialect === "cohere") {
+    const token = /^Bearer (\S+)$/.exec(headers["authorization"] ?? "")?.[1];
+    return known(token, "co-fake-", headers["x-api-key"] ?? headers["api-key"], seen);
+  }
   if (!isClaude(seen.dialect)) {
     const bearer = /^Bearer (\S+)$/.exec(headers["authorization"] ?? "")?.[1];
     return known(bearer, "sk-fake-", headers["x-api-key"] ?? headers["api-key"], seen);
@@ -524,6 +541,12 @@ async function generate(asked: openai.Asked, reply: Answer): Promise<void> {
   );
 }
 
+async function converse(asked: openai.Asked, reply: Answer): Promise<void> {
+  if (asked.body["stream"] !== true) return reply.json(200, cohere.chatReply(asked));
+  const frames = cohere.chatFrames(asked);
+  return reply.frames(frames.slice(0, -1), `${frames.at(-1) ?? ""}data: [DONE]\n\n`);
+}
+
 async function countTokens(_: openai.Asked, reply: Answer): Promise<void> {
   return reply.json(200, { totalTokens: 42 });
 }
@@ -535,7 +558,9 @@ async function models(_: openai.Asked, reply: Answer, fake: Server): Promise<voi
       ? gemini.modelList(fake.models)
       : isClaude(reply.dialect)
         ? claude.modelList(fake.models)
-        : openai.modelList(fake.models),
+        : reply.dialect === "cohere"
+          ? cohere.modelList(fake.models)
+          : openai.modelList(fake.models),
   );
 }
 

@@ -2,9 +2,10 @@
 import Anthropic from "@anthropic-ai/sdk";
 import { GoogleGenAI } from "@google/genai";
 import { afterAll, afterEach, beforeAll } from "bun:test";
+import { CohereClientV2 } from "cohere-ai";
 import OpenAI from "openai";
 import { books } from "./books";
-import { CLAUDE_KEY, type Fake, GEMINI_KEY, OPENAI_KEY, startFake } from "./fake";
+import { CLAUDE_KEY, COHERE_KEY, type Fake, GEMINI_KEY, OPENAI_KEY, startFake } from "./fake";
 import type { Channel, Token } from "./management";
 import { Account, ROOT_ACCESS_TOKEN, ROOT_TOKEN, type ServerOptions, TestServer } from "./server";
 
@@ -108,6 +109,11 @@ export class Gateway {
     return this.server.createChannel({ type: "gemini", key: GEMINI_KEY, base_url, ...wish });
   }
 
+  addCohere(route: string, wish: Record<string, unknown>): Promise<Channel> {
+    const base_url = `${this.fake.url}/proxy/${route}`;
+    return this.server.createChannel({ type: "cohere", key: COHERE_KEY, base_url, ...wish });
+  }
+
   /** A token whose key the fake must never see. */
   async newToken(wish: Record<string, unknown> = {}, owner = this.owner): Promise<Token> {
     const token = await owner.createToken(wish);
@@ -125,6 +131,14 @@ export class Gateway {
 
   get google(): GoogleGenAI {
     return new GoogleGenAI({ apiKey: this.token.key, httpOptions: { baseUrl: this.server.url } });
+  }
+
+  get cohere(): CohereClientV2 {
+    return new CohereClientV2({
+      token: this.token.key,
+      environment: this.server.url,
+      maxRetries: 0,
+    });
   }
 
   openaiAs(apiKey: string): OpenAI {

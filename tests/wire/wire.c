@@ -167,6 +167,7 @@ static const struct {
 } routes[] = {
     {"/v1/chat/completions", &openai_dialect, MODE_CHAT},
     {"/v1/messages", &claude_dialect, MODE_CHAT},
+    {"/v2/chat", &cohere_dialect, MODE_CHAT},
     {"/v1/completions", &openai_dialect, MODE_COMPLETION},
     {"/v1/embeddings", &openai_dialect, MODE_EMBEDDING},
     {"/v1/images/generations", &openai_dialect, MODE_IMAGE},

@@ -61,6 +61,13 @@ static const struct provider providers[] = {
         .models = "claude-opus-5,claude-opus-4-8,claude-sonnet-5,claude-sonnet-4-6,"
                   "claude-haiku-4-5,claude-fable-5",
     },
+    [16] = {
+        .name = "Cohere", .base_url = "https://api.cohere.com", .logo = "cohere",
+        .dialect = &cohere_dialect, .framing = &sse_framing, .authorize = auth_bearer,
+        .path = {[MODE_CHAT] = "/v2/chat", [MODE_MODELS] = "/v1/models?page_size=1000"},
+        .models = "command-a-plus-05-2026,command-a-03-2025,command-a-reasoning-08-2025,"
+                  "command-a-vision-07-2025,command-r-08-2024,command-r7b-12-2024",
+    },
     [20] = {
         .name = "OpenRouter", .base_url = "https://openrouter.ai/api", .logo = "openrouter",
         .dialect = &openai_dialect, .framing = &sse_framing, .authorize = auth_bearer,

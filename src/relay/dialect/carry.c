@@ -16,7 +16,7 @@ enum { CARRIED_MOST = 16 << 20 };
 static const char MARK_BASE64[] = "dGZyMS";
 
 static const struct dialect *const owners[] = {&openai_dialect, &claude_dialect, &gemini_dialect,
-                                               &responses_dialect};
+                                               &responses_dialect, &cohere_dialect};
 
 struct str carry_wrap(struct arena *a, const struct dialect *owner, struct str state,
                       struct str text, bool redacted)

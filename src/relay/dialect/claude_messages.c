@@ -7,6 +7,7 @@
 
 #include "common/arena.h"
 #include "common/crypto.h"
+#include "relay/dialect/fence.h"
 #include "relay/dialect/media.h"
 #include "relay/dialect/take.h"
 
@@ -55,6 +56,8 @@ static void end_source(struct claude_writing *w, const struct chat_part *p)
     json_end(&w->j);
     if (p->kind == PART_FILE && p->name)
         json_str(&w->j, "title", p->name);
+    if (p->kind == PART_FILE && p->cited)
+        json_raw(&w->j, "citations", STR("{\"enabled\":true}"));
     claude_write_marker(w, p->cache_ttl);
     json_end(&w->j);
 }
@@ -283,17 +286,6 @@ void claude_write_messages(struct claude_writing *w)
 
 // --- system ---------------------------------------------------------------------
 
-static struct str format_prompt(struct claude_writing *w)
-{
-    if (w->in->format == FORMAT_JSON)
-        return STR("Answer with one JSON object and nothing else, without code fences.");
-    struct str schema = json_text_of(w->a, w->in->schema);
-    return str_of(arena_printf(w->a,
-                               "Answer with one JSON value that matches this JSON Schema and "
-                               "nothing else, without code fences:\n%.*s",
-                               STR_ARGS(schema)));
-}
-
 void claude_write_system(struct claude_writing *w)
 {
     bool any = w->format == CLAUDE_FORMAT_PROMPT;
@@ -306,6 +298,6 @@ void claude_write_system(struct claude_writing *w)
         if (is_visible(w, p))
             write_part(w, p);
     if (w->format == CLAUDE_FORMAT_PROMPT)
-        write_text(w, format_prompt(w), NULL);
+        write_text(w, format_prompt(w->a, w->in), NULL);
     json_end(&w->j);
 }

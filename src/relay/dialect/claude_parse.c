@@ -44,6 +44,7 @@ static struct err *read_document(struct arena *a, yyjson_val *in, struct chat_pa
     const char *type = json_text_at(source, "type");
     TRY(read_image(a, in, p));
     p->name = json_text_at(in, "title");
+    p->cited = json_bool_at(yyjson_obj_get(in, "citations"), "enabled", false);
     if (text_eq(type, "text")) {
         p->text = p->data;
         p->data = (struct str){0};

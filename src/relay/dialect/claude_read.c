@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/arena.h"
+#include "relay/dialect/cite.h"
 #include "relay/dialect/claude.h"
 #include "relay/dialect/fence.h"
 #include "relay/dialect/names.h"
@@ -12,6 +13,8 @@ struct reading {
     struct name_map *names;
     bool answer_tool; // the open block is the tool that stands for the wanted format
     struct fence fence;
+    int64_t points;                                     // of the open text, in code points
+    struct answer_citation *citations, **citations_end; // of it: told when its size is known
 };
 
 static struct reading *reading_of(struct chat_reader *r)
@@ -24,6 +27,7 @@ static struct reading *reading_of(struct chat_reader *r)
         mine->names = name_map_new(r->arena, r->request->tools, CLAUDE_NAME_MAX);
     }
     fence_init(&mine->fence, r, chat_choice(r, 0));
+    mine->citations_end = &mine->citations;
     return mine;
 }
 
@@ -89,8 +93,62 @@ static struct err *begin_call(struct chat_reader *r, struct chat_choice *c, yyjs
 static struct err *read_text(struct chat_reader *r, struct chat_choice *c, struct str text)
 {
     struct reading *mine = reading_of(r);
+    mine->points += r->target ? text_points(text) : 0;
     return mine->format == CLAUDE_FORMAT_PROMPT ? fence_text(&mine->fence, text)
                                                 : chat_piece(r, c, PART_TEXT, text);
+}
+
+// --- citations ------------------------------------------------------------------
+
+static struct str kept(struct chat_reader *r, struct str s)
+{
+    return s.n ? (struct str){arena_str(r->arena, s), s.n} : (struct str){0};
+}
+
+static struct str document_id(struct chat_reader *r, yyjson_val *in)
+{
+    int64_t n = json_int_at(in, "document_index", -1);
+    if (n < 0)
+        return kept(r, json_str_at(in, "source"));
+    return str_of(arena_printf(r->arena, "doc:%lld", (long long)n));
+}
+
+static void note_citation(struct chat_reader *r, yyjson_val *in)
+{
+    struct reading *mine = reading_of(r);
+    struct str title = json_str_at(in, "title");
+    struct answer_citation *c = NEW(r->arena, struct answer_citation);
+    c->cite = (struct chat_citation){
+        .url = kept(r, json_str_at(in, "url")),
+        .title = kept(r, title.n ? title : json_str_at(in, "document_title")),
+        .id = document_id(r, in),
+        .quote = kept(r, json_str_at(in, "cited_text")),
+    };
+    *mine->citations_end = c;
+    mine->citations_end = &c->next;
+}
+
+// A citation is its whole block's.
+static struct err *tell_citations(struct chat_reader *r, struct chat_choice *c)
+{
+    struct reading *mine = reading_of(r);
+    struct answer_citation *list = mine->citations;
+    int64_t end = mine->points;
+    mine->citations = NULL;
+    mine->citations_end = &mine->citations;
+    mine->points = 0;
+    for (; list; list = list->next) {
+        list->cite.end = end;
+        TRY(chat_cite(r, c, &list->cite));
+    }
+    return NULL;
+}
+
+static void note_citations(struct chat_reader *r, yyjson_val *list)
+{
+    size_t i, max;
+    yyjson_val *in;
+    yyjson_arr_foreach(list, i, max, in) note_citation(r, in);
 }
 
 // A text block opens with its first text: empty ones are nothing to anybody.
@@ -99,8 +157,10 @@ static struct err *begin_block(struct chat_reader *r, struct chat_choice *c, yyj
     const char *type = json_text_at(block, "type");
     if (!type)
         return NULL;
-    if (text_eq(type, "text"))
+    if (text_eq(type, "text")) {
+        note_citations(r, yyjson_obj_get(block, "citations"));
         return read_text(r, c, json_str_at(block, "text"));
+    }
     if (text_eq(type, "tool_use"))
         return begin_call(r, c, block);
     if (text_eq(type, "redacted_thinking"))
@@ -121,6 +181,8 @@ static struct err *read_delta(struct chat_reader *r, struct chat_choice *c, yyjs
         return chat_piece(r, c, PART_THINKING, json_str_at(delta, "thinking"));
     if (text_eq(type, "signature_delta"))
         return chat_signature(r, c, json_str_at(delta, "signature"), false);
+    if (text_eq(type, "citations_delta"))
+        note_citation(r, yyjson_obj_get(delta, "citation"));
     if (!text_eq(type, "input_json_delta"))
         return NULL;
     return reading_of(r)->answer_tool ? chat_piece(r, c, PART_TEXT, json)
@@ -132,6 +194,7 @@ static struct err *end_block(struct chat_reader *r, struct chat_choice *c)
     struct reading *mine = reading_of(r);
     mine->answer_tool = false;
     TRY(fence_end(&mine->fence));
+    TRY(tell_citations(r, c));
     return chat_close(r, c);
 }
 

@@ -4,6 +4,7 @@
 
 #include "common/arena.h"
 #include "relay/dialect/carry.h"
+#include "relay/dialect/cite.h"
 #include "relay/dialect/claude.h"
 #include "relay/dialect/names.h"
 #include "relay/dialect/take.h"
@@ -52,6 +53,33 @@ static void write_usage(struct json *j, const struct chat_usage *u, int64_t inpu
 static int64_t input_of(const struct chat_writer *w, const struct chat_usage *u)
 {
     return u->known || u->prompt_known ? u->prompt : w->prompt_estimate;
+}
+
+// "doc:2" is how the third document was called where documents have names.
+static int64_t document_index(struct str id)
+{
+    int64_t n = 0;
+    return str_starts(id, "doc:") && str_to_int(str_skip(id, 4), &n) && n >= 0 ? n : 0;
+}
+
+// A source without an address is a document; which part of it is not told elsewhere: all of it.
+static void write_citation(struct json *j, const char *key, const struct chat_citation *c)
+{
+    json_obj(j, key);
+    json_str(j, "type", c->url.n ? "web_search_result_location" : "char_location");
+    json_strn(j, "cited_text", c->quote.p ? c->quote : STR(""));
+    if (c->url.n) {
+        json_strn(j, "url", c->url);
+        json_strn(j, "title", c->title);
+        json_str(j, "encrypted_index", "");
+    } else {
+        json_int(j, "document_index", document_index(c->id));
+        json_strn(j, "document_title", c->title);
+        json_int(j, "start_char_index", 0);
+        json_int(j, "end_char_index", text_points(c->quote));
+        json_null(j, "file_id");
+    }
+    json_end(j);
 }
 
 // --- streamed -------------------------------------------------------------------
@@ -149,6 +177,18 @@ static void write_delta(struct chat_writer *w, struct stream *s, const char *typ
     buf_puts(w->out, "}}\n\n");
 }
 
+static void write_cited(struct chat_writer *w, const struct stream *s, const struct chat_event *ev)
+{
+    if (!s->open)
+        return;
+    struct json j = begin(w, "content_block_delta");
+    json_int(&j, "index", s->block);
+    json_obj(&j, "delta");
+    json_str(&j, "type", "citations_delta");
+    write_citation(&j, "citation", &ev->cite);
+    finish(&j);
+}
+
 static void write_signature(struct chat_writer *w, struct stream *s, const struct chat_event *ev)
 {
     struct str state = carry_for(w->arena, &claude_dialect, ev->owner, ev->text, ev->redacted);
@@ -214,6 +254,7 @@ struct err *claude_write_event(struct chat_writer *w, const struct chat_event *e
     case CHAT_TEXT: write_delta(w, s, "text_delta", "text", ev->text); break;
     case CHAT_THINKING: write_delta(w, s, "thinking_delta", "thinking", ev->text); break;
     case CHAT_SIGNATURE: write_signature(w, s, ev); break;
+    case CHAT_CITATION: write_cited(w, s, ev); break;
     case CHAT_ARGS:
         s->spoke = true;
         write_delta(w, s, "input_json_delta", "partial_json", ev->text);
@@ -270,6 +311,12 @@ static void write_part(struct chat_writer *w, struct json *j, const struct answe
         json_obj(j, NULL);
         json_str(j, "type", "text");
         json_strn(j, "text", buf_view(&p->text));
+        if (p->citations) {
+            json_arr(j, "citations");
+            for (const struct answer_citation *c = p->citations; c; c = c->next)
+                write_citation(j, NULL, &c->cite);
+            json_end(j);
+        }
         json_end(j);
     }
 }

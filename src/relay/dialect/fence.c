@@ -74,3 +74,14 @@ struct err *fence_end(struct fence *f)
     f->at = FENCE_UNSEEN;
     return e;
 }
+
+struct str format_prompt(struct arena *a, const struct chat_request *in)
+{
+    if (in->format == FORMAT_JSON)
+        return STR("Answer with one JSON object and nothing else, without code fences.");
+    struct str schema = json_text_of(a, in->schema);
+    return str_of(arena_printf(a,
+                               "Answer with one JSON value that matches this JSON Schema and "
+                               "nothing else, without code fences:\n%.*s",
+                               STR_ARGS(schema)));
+}

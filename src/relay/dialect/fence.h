@@ -13,3 +13,6 @@ struct fence {
 void fence_init(struct fence *f, struct chat_reader *r, struct chat_choice *c);
 struct err *fence_text(struct fence *f, struct str text);
 struct err *fence_end(struct fence *f); // before the text's block is closed
+
+// The words in which such a model is asked for what in->format says.
+struct str format_prompt(struct arena *a, const struct chat_request *in);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/arena.h"
+#include "relay/dialect/fence.h"
 #include "relay/dialect/history.h"
 #include "relay/dialect/media.h"
 #include "relay/dialect/take.h"
@@ -311,17 +312,6 @@ static bool is_prompt(const struct chat_part *p)
            !str_starts(p->text, "x-anthropic-billing-header");
 }
 
-static struct str format_prompt(struct gemini_writing *w)
-{
-    if (w->in->format == FORMAT_JSON)
-        return STR("Answer with one JSON object and nothing else, without code fences.");
-    struct str schema = json_text_of(w->a, w->in->schema);
-    return str_of(arena_printf(w->a,
-                               "Answer with one JSON value that matches this JSON Schema and "
-                               "nothing else, without code fences:\n%.*s",
-                               STR_ARGS(schema)));
-}
-
 static bool any_prompt(const struct gemini_writing *w)
 {
     bool any = w->format == GEMINI_FORMAT_PROMPT;
@@ -336,7 +326,7 @@ static void write_prompts(struct gemini_writing *w)
         if (is_prompt(p))
             write_text(w, p->text);
     if (w->format == GEMINI_FORMAT_PROMPT)
-        write_text(w, format_prompt(w));
+        write_text(w, format_prompt(w->a, w->in));
 }
 
 void gemini_write_system(struct gemini_writing *w)

@@ -25,7 +25,7 @@ static struct reading *reading_of(struct chat_reader *r)
     struct reading *mine = r->own = NEW(r->arena, struct reading);
     if (r->request && r->target) {
         mine->format = gemini_format(r->request, r->target);
-        mine->names = name_map_lettered(r->arena, r->request->tools, GEMINI_NAME_MAX);
+        mine->names = name_map_ruled(r->arena, r->request->tools, GEMINI_NAME_MAX, NAME_LETTERED);
     }
     return mine;
 }

@@ -274,7 +274,7 @@ struct err *gemini_write_request(struct arena *a, const struct chat_request *in,
         .to = to,
         .model = gemini_model(to->model),
         .j = {.out = out},
-        .names = name_map_lettered(a, in->tools, GEMINI_NAME_MAX),
+        .names = name_map_ruled(a, in->tools, GEMINI_NAME_MAX, NAME_LETTERED),
     };
     if (in->owner == &gemini_dialect) {
         write_own(&w);

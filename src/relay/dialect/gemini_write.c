@@ -5,10 +5,11 @@
 #include "common/arena.h"
 #include "common/crypto.h"
 #include "relay/dialect/carry.h"
+#include "relay/dialect/cite.h"
 #include "relay/dialect/gemini.h"
 #include "relay/dialect/take.h"
 
-enum { ARGUMENTS_MOST = 64 << 20, STATE_MOST = 16 << 20 };
+enum { ARGUMENTS_MOST = 64 << 20, STATE_MOST = 16 << 20, TEXT_MOST = 64 << 20 };
 
 static const char *const stop_names[] = {
     [STOP_END] = "STOP",   [STOP_SEQUENCE] = "STOP",      [STOP_LENGTH] = "MAX_TOKENS",
@@ -22,12 +23,21 @@ struct carried {
     struct buf thought; // the text of the block that is open: Anthropic wants it back
 };
 
+// What is known of the answer's sources: Google tells it at the end, in bytes of the text.
+struct grounding {
+    struct buf text;             // all so far
+    size_t at;                   // where the open block begins in it
+    struct buf chunks, supports; // comma-separated
+    int count;
+};
+
 struct stream {
     struct str head, tail; // of every chunk, up to the part and behind the choice's index
     struct chat_usage usage;
     struct answer {
         struct buf args; // of the call that is open
         struct carried carried;
+        struct grounding grounding;
         const char *id, *name; // of it
         bool began, stopped;
         enum chat_stop reason;
@@ -74,6 +84,56 @@ static void write_signature(struct chat_writer *w, struct json *j, struct carrie
         json_str(j, "thoughtSignature",
                  carry_is(state) ? base64_text(w->arena, state.p, state.n) : state.p);
     buf_clear(&c->state);
+}
+
+// --- sources --------------------------------------------------------------------
+
+static void grounding_init(struct arena *a, struct grounding *g)
+{
+    struct buf *bufs[] = {&g->text, &g->chunks, &g->supports};
+    for (size_t i = 0; i < sizeof(bufs) / sizeof(*bufs); i++) {
+        *bufs[i] = BUF(TEXT_MOST);
+        arena_defer(a, free_text, bufs[i]);
+    }
+}
+
+static void ground(struct grounding *g, const struct chat_citation *c)
+{
+    struct str text = str_skip(buf_view(&g->text), g->at);
+    size_t start = text_offset(text, c->start), end = text_offset(text, c->end);
+    struct json chunk = {.out = &g->chunks, .comma = g->count > 0};
+    json_obj(&chunk, NULL);
+    json_obj(&chunk, c->url.n ? "web" : "retrievedContext");
+    if (c->url.n)
+        json_strn(&chunk, "uri", c->url);
+    json_strn(&chunk, "title", c->title.p ? c->title : STR(""));
+    if (!c->url.n && c->quote.n)
+        json_strn(&chunk, "text", c->quote);
+    json_end_all(&chunk);
+    struct json support = {.out = &g->supports, .comma = g->count > 0};
+    json_obj(&support, NULL);
+    json_obj(&support, "segment");
+    json_int(&support, "startIndex", (int64_t)(g->at + start));
+    json_int(&support, "endIndex", (int64_t)(g->at + end));
+    json_strn(&support, "text", (struct str){text.p + start, end > start ? end - start : 0});
+    json_end(&support);
+    json_arr(&support, "groundingChunkIndices");
+    json_int(&support, NULL, g->count++);
+    json_end_all(&support);
+}
+
+static void write_grounding(struct json *j, const struct grounding *g)
+{
+    if (!g->count)
+        return;
+    json_obj(j, "groundingMetadata");
+    json_arr(j, "groundingChunks");
+    json_raw(j, NULL, buf_view(&g->chunks));
+    json_end(j);
+    json_arr(j, "groundingSupports");
+    json_raw(j, NULL, buf_view(&g->supports));
+    json_end(j);
+    json_end(j);
 }
 
 // --- usage and stops ------------------------------------------------------------
@@ -136,6 +196,7 @@ static struct answer *answer_of(struct chat_writer *w, struct stream *s, int cho
         mine->args = BUF(ARGUMENTS_MOST);
         arena_defer(w->arena, free_text, &mine->args);
         carried_init(w->arena, &mine->carried);
+        grounding_init(w->arena, &mine->grounding);
     }
     return s->answers[choice];
 }
@@ -187,6 +248,7 @@ static void note_block(struct chat_writer *w, struct stream *s, const struct cha
 {
     struct answer *mine = answer_of(w, s, ev->choice);
     buf_clear(&mine->args);
+    mine->grounding.at = mine->grounding.text.n;
     if (ev->kind == PART_THINKING)
         buf_clear(&mine->carried.thought);
     if (ev->kind == PART_TOOL_CALL) {
@@ -246,6 +308,7 @@ static void write_end(struct chat_writer *w, struct stream *s)
         json_raw(&j, "content", STR("{\"role\":\"model\",\"parts\":[{\"text\":\"\"}]}"));
         json_str(&j, "finishReason", stop_names[s->answers[i]->reason]);
         json_int(&j, "index", i);
+        write_grounding(&j, &s->answers[i]->grounding);
         json_end(&j);
     }
     json_end(&j);
@@ -264,7 +327,11 @@ struct err *gemini_write_event(struct chat_writer *w, const struct chat_event *e
     struct answer *mine = answer_of(w, s, ev->choice);
     switch (ev->type) {
     case CHAT_BLOCK: note_block(w, s, ev); break;
-    case CHAT_TEXT: write_text(w, s, ev); break;
+    case CHAT_TEXT:
+        buf_str(&mine->grounding.text, ev->text);
+        write_text(w, s, ev);
+        break;
+    case CHAT_CITATION: ground(&mine->grounding, &ev->cite); break;
     case CHAT_THINKING: write_thinking(w, s, ev); break;
     case CHAT_SIGNATURE: carry(w, &mine->carried, ev->owner, ev->text, ev->redacted); break;
     case CHAT_ARGS: buf_str(&mine->args, ev->text); break;
@@ -349,23 +416,37 @@ static void write_logprobs(struct chat_writer *w, struct json *j, const struct a
     json_end(j);
 }
 
+static void ground_part(struct grounding *g, const struct answer_part *p)
+{
+    if (p->kind != PART_TEXT && p->kind != PART_REFUSAL)
+        return;
+    g->at = g->text.n;
+    buf_str(&g->text, buf_view(&p->text));
+    for (const struct answer_citation *c = p->citations; c; c = c->next)
+        ground(g, &c->cite);
+}
+
 static void write_candidate(struct chat_writer *w, struct json *j, const struct answer_choice *c)
 {
     struct carried *carried = NEW(w->arena, struct carried);
+    struct grounding *grounding = NEW(w->arena, struct grounding);
     const struct answer_part *scored = NULL;
     carried_init(w->arena, carried);
+    grounding_init(w->arena, grounding);
     json_obj(j, NULL);
     json_obj(j, "content");
     json_str(j, "role", "model");
     json_arr(j, "parts");
     for (const struct answer_part *p = c->parts; p; p = p->next) {
         write_part(w, j, p, carried);
+        ground_part(grounding, p);
         scored = !scored && p->logprobs.n ? p : scored;
     }
     json_end(j);
     json_end(j);
     json_str(j, "finishReason", stop_names[c->reason]);
     json_int(j, "index", c->number);
+    write_grounding(j, grounding);
     if (scored)
         write_logprobs(w, j, scored);
     json_end(j);

@@ -9,7 +9,7 @@
 
 struct name_map {
     size_t n, max;
-    bool lettered;
+    enum name_rule rule;
     struct {
         const char *name, *wire;
     } pair[];
@@ -44,8 +44,9 @@ const char *id_legal(struct arena *a, const char *id, size_t max)
 
 static bool fits(const struct name_map *map, const char *name)
 {
-    bool begins = !map->lettered || !strchr("-0123456789", *name);
-    return begins && is_legal(name, map->max);
+    bool begins = map->rule != NAME_LETTERED || !strchr("-0123456789", *name);
+    bool joined = map->rule != NAME_WORDS || !strchr(name, '-');
+    return begins && joined && is_legal(name, map->max);
 }
 
 // MCP names such as "server.tool" get underscores; long ones end in a digest.
@@ -54,10 +55,10 @@ static const char *legal_name(struct arena *a, const struct name_map *map, const
     if (fits(map, name))
         return name;
     size_t max = map->max;
-    bool bare = !*name || (map->lettered && strchr("-0123456789", *name));
+    bool bare = !*name || (map->rule == NAME_LETTERED && strchr("-0123456789", *name));
     char *legal = arena_printf(a, "%s%s", bare ? "_" : "", name);
     for (char *c = legal; *c; c++)
-        if (!is_legal((char[]){*c, 0}, 1))
+        if (!is_legal((char[]){*c, 0}, 1) || (*c == '-' && map->rule == NAME_WORDS))
             *c = '_';
     if (strlen(legal) <= max)
         return legal;
@@ -76,15 +77,15 @@ static bool is_taken(const struct name_map *map, const struct chat_tool *tools, 
 }
 
 // Holds only the names that had to change.
-static struct name_map *name_map_of(struct arena *a, const struct chat_tool *tools, size_t max,
-                                    bool lettered)
+struct name_map *name_map_ruled(struct arena *a, const struct chat_tool *tools, size_t max,
+                                enum name_rule rule)
 {
     size_t count = 0;
     for (const struct chat_tool *t = tools; t; t = t->next)
         count++;
     struct name_map *map = arena_alloc(a, sizeof(*map) + count * sizeof(map->pair[0]));
     map->max = max;
-    map->lettered = lettered;
+    map->rule = rule;
     for (const struct chat_tool *t = tools; t; t = t->next) {
         if (!t->name || fits(map, t->name))
             continue;
@@ -99,12 +100,7 @@ static struct name_map *name_map_of(struct arena *a, const struct chat_tool *too
 
 struct name_map *name_map_new(struct arena *a, const struct chat_tool *tools, size_t max)
 {
-    return name_map_of(a, tools, max, false);
-}
-
-struct name_map *name_map_lettered(struct arena *a, const struct chat_tool *tools, size_t max)
-{
-    return name_map_of(a, tools, max, true);
+    return name_map_ruled(a, tools, max, NAME_ANY);
 }
 
 const char *name_to_wire(struct arena *a, const struct name_map *map, const char *name)

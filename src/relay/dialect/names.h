@@ -9,7 +9,10 @@ const char *id_legal(struct arena *a, const char *id, size_t max);
 
 struct name_map;
 struct name_map *name_map_new(struct arena *a, const struct chat_tool *tools, size_t max);
-// The same where a name must begin with a letter or an underscore.
-struct name_map *name_map_lettered(struct arena *a, const struct chat_tool *tools, size_t max);
+// The same where a name must begin with a letter or an underscore (Gemini), or has no dash
+// (Cohere).
+enum name_rule { NAME_ANY, NAME_LETTERED, NAME_WORDS };
+struct name_map *name_map_ruled(struct arena *a, const struct chat_tool *tools, size_t max,
+                                enum name_rule rule);
 const char *name_to_wire(struct arena *a, const struct name_map *map, const char *name);
 struct str name_from_wire(const struct name_map *map, struct str wire);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/arena.h"
+#include "relay/dialect/cite.h"
 #include "relay/dialect/names.h"
 #include "relay/dialect/openai.h"
 #include "relay/dialect/openai_calls.h"
@@ -229,11 +230,26 @@ static struct err *read_logprobs(struct chat_reader *r, struct chat_choice *c, y
                                          .text = json_text_of(r->scratch, items)});
 }
 
+static struct err *read_annotations(struct chat_reader *r, struct chat_choice *c,
+                                    yyjson_val *message)
+{
+    size_t i, max;
+    yyjson_val *item;
+    struct chat_citation cite;
+    yyjson_arr_foreach(yyjson_obj_get(message, "annotations"), i, max, item)
+    {
+        if (cite_read(item, &cite))
+            TRY(chat_cite(r, c, &cite));
+    }
+    return NULL;
+}
+
 // A delta, or a whole message: they have the same members.
 static struct err *read_message(struct chat_reader *r, struct chat_choice *c, yyjson_val *message)
 {
     TRY(read_thinking(r, c, message));
     TRY(read_content(r, c, yyjson_obj_get(message, "content")));
+    TRY(read_annotations(r, c, message));
     TRY(say(r, c, PART_REFUSAL, json_str_at(message, "refusal")));
     return read_calls(r, c, message);
 }

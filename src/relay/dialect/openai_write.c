@@ -5,6 +5,7 @@
 #include "common/arena.h"
 #include "common/clock.h"
 #include "relay/dialect/carry.h"
+#include "relay/dialect/cite.h"
 #include "relay/dialect/openai.h"
 
 static const char *const stop_names[] = {
@@ -22,6 +23,7 @@ struct stream {
         bool began, refused;
         bool arguments;     // of the latest call: some were written
         struct str carried; // state for the next call
+        int64_t points, at; // code points of content; those before the open block
     } choice[CHAT_CHOICES_MAX];
 };
 
@@ -198,6 +200,28 @@ static void write_block_end(struct chat_writer *w, struct stream *s, const struc
         write_args(w, s, &none);
 }
 
+static void write_annotation(struct chat_writer *w, const struct stream *s,
+                             const struct chat_event *ev)
+{
+    struct json j = {.out = w->out};
+    if (!ev->cite.url.n)
+        return; // chat completions cite addresses only
+    begin(w, s, ev);
+    buf_puts(w->out, "\"annotations\":[");
+    cite_write_chat(&j, &ev->cite, s->choice[ev->choice].at);
+    buf_puts(w->out, "]");
+    end(w, s);
+}
+
+static void write_text(struct chat_writer *w, struct stream *s, const struct chat_event *ev)
+{
+    bool refusal = ev->kind == PART_REFUSAL;
+    s->choice[ev->choice].refused |= refusal;
+    if (!refusal)
+        s->choice[ev->choice].points += text_points(ev->text);
+    write_piece(w, s, ev, refusal ? "\"refusal\":" : "\"content\":");
+}
+
 static void write_logprobs(struct chat_writer *w, const struct stream *s,
                            const struct chat_event *ev)
 {
@@ -235,13 +259,12 @@ struct err *openai_write_event(struct chat_writer *w, const struct chat_event *e
         write_role(w, s, ev);
     switch (ev->type) {
     case CHAT_BLOCK:
+        s->choice[ev->choice].at = s->choice[ev->choice].points;
         if (ev->kind == PART_TOOL_CALL)
             write_call(w, s, ev);
         break;
-    case CHAT_TEXT:
-        s->choice[ev->choice].refused |= ev->kind == PART_REFUSAL;
-        write_piece(w, s, ev, ev->kind == PART_REFUSAL ? "\"refusal\":" : "\"content\":");
-        break;
+    case CHAT_TEXT: write_text(w, s, ev); break;
+    case CHAT_CITATION: write_annotation(w, s, ev); break;
     case CHAT_THINKING: write_piece(w, s, ev, "\"reasoning_content\":"); break;
     case CHAT_ARGS: write_args(w, s, ev); break;
     case CHAT_BLOCK_END: write_block_end(w, s, ev); break;
@@ -322,6 +345,27 @@ static void write_calls(struct chat_writer *w, struct json *j, const struct answ
     json_end(j);
 }
 
+static void write_annotations(struct json *j, const struct answer_choice *c)
+{
+    bool any = false;
+    int64_t at = 0;
+    for (const struct answer_part *p = c->parts; p; p = p->next) {
+        if (p->kind != PART_TEXT)
+            continue;
+        for (const struct answer_citation *n = p->citations; n; n = n->next) {
+            if (!n->cite.url.n)
+                continue;
+            if (!any)
+                json_arr(j, "annotations");
+            any = true;
+            cite_write_chat(j, &n->cite, at);
+        }
+        at += text_points(buf_view(&p->text));
+    }
+    if (any)
+        json_end(j);
+}
+
 static void write_message(struct chat_writer *w, struct json *j, const struct answer_choice *c)
 {
     struct str text = joined(w, c, PART_TEXT), refusal = joined(w, c, PART_REFUSAL);
@@ -334,6 +378,7 @@ static void write_message(struct chat_writer *w, struct json *j, const struct an
     json_strn(j, "refusal", refusal);
     if (thinking.n)
         json_strn(j, "reasoning_content", thinking);
+    write_annotations(j, c);
     write_calls(w, j, c);
     json_end(j);
 }

@@ -54,6 +54,8 @@ void responses_part_write(struct json *j, const char *key, const struct response
         json_str(j, "type", "output_text");
         json_strn(j, "text", text);
         json_arr(j, "annotations");
+        if (item->annotations.n)
+            json_raw(j, NULL, item->annotations);
         json_end(j);
         json_arr(j, "logprobs");
         if (item->logprobs.n)

@@ -11,6 +11,7 @@ struct responses_item {
     bool custom;                             // a custom tool's call
     const char *status;                      // "in_progress", "completed", "incomplete"
     struct str text, state, logprobs;        // state: encrypted_content
+    struct str annotations;                  // of a text, comma-separated
 };
 
 // A new item with the `n`-th id of this reply; `base` as responses_base gave it.

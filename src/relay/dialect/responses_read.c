@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/arena.h"
+#include "relay/dialect/cite.h"
 #include "relay/dialect/names.h"
 #include "relay/dialect/openai.h"
 #include "relay/dialect/responses.h"
@@ -189,11 +190,17 @@ static struct err *emit_logprobs(struct chat_reader *r, yyjson_val *list)
                                             .text = json_text_of(r->scratch, list)});
 }
 
+static struct err *emit_annotation(struct chat_reader *r, yyjson_val *annotation)
+{
+    struct chat_citation cite;
+    return cite_read(annotation, &cite) ? chat_cite(r, chat_choice(r, 0), &cite) : NULL;
+}
+
 static struct err *say_parts(struct chat_reader *r, struct item *it, yyjson_val *parts,
                              enum part_kind kind)
 {
-    size_t i, max;
-    yyjson_val *part;
+    size_t i, max, k, most;
+    yyjson_val *part, *annotation;
     yyjson_arr_foreach(parts, i, max, part)
     {
         if (kind == PART_THINKING && i > 0)
@@ -201,6 +208,8 @@ static struct err *say_parts(struct chat_reader *r, struct item *it, yyjson_val 
         TRY(say(r, it, kind, json_str_at(part, "text")));
         TRY(say(r, it, PART_REFUSAL, json_str_at(part, "refusal")));
         TRY(emit_logprobs(r, yyjson_obj_get(part, "logprobs")));
+        yyjson_arr_foreach(yyjson_obj_get(part, "annotations"), k, most, annotation)
+            TRY(emit_annotation(r, annotation));
     }
     return NULL;
 }
@@ -353,6 +362,11 @@ static struct err *on_text(struct chat_reader *r, yyjson_val *body)
     return emit_logprobs(r, yyjson_obj_get(body, "logprobs"));
 }
 
+static struct err *on_annotation(struct chat_reader *r, yyjson_val *body)
+{
+    return emit_annotation(r, yyjson_obj_get(body, "annotation"));
+}
+
 static struct err *on_refusal(struct chat_reader *r, yyjson_val *body)
 {
     return say(r, item_at(r, body, ITEM_MESSAGE), PART_REFUSAL, json_str_at(body, "delta"));
@@ -407,6 +421,7 @@ static const struct {
     {"response.reasoning_summary_text.delta", on_reasoning, true},
     {"response.reasoning_text.delta", on_reasoning, true},
     {"response.refusal.delta", on_refusal, true},
+    {"response.output_text.annotation.added", on_annotation, true},
     {"response.output_item.added", on_added, true},
     {"response.output_item.done", on_item_done, true},
     {"response.created", on_created, false},

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/arena.h"
+#include "relay/dialect/cite.h"
 #include "relay/dialect/custom.h"
 #include "relay/dialect/responses.h"
 #include "relay/dialect/responses_items.h"
@@ -19,7 +20,8 @@ struct stream {
     const char *place;          // of its deltas: the members that say where they belong
     const char *delta;          // their event
     struct custom custom;
-    struct buf text, state, logprobs, items;
+    struct buf text, state, logprobs, annotations, items;
+    int annotated; // so often, in this item
     const struct dialect *maker;
     struct chat_usage usage;
     bool redacted, refused;
@@ -36,7 +38,7 @@ static struct stream *stream_of(struct chat_writer *w)
     if (w->own)
         return w->own;
     struct stream *s = w->own = NEW(w->arena, struct stream);
-    struct buf *bufs[] = {&s->text, &s->state, &s->logprobs, &s->items};
+    struct buf *bufs[] = {&s->text, &s->state, &s->logprobs, &s->annotations, &s->items};
     for (size_t i = 0; i < sizeof(bufs) / sizeof(*bufs); i++) {
         *bufs[i] = BUF(TEXT_MOST);
         arena_defer(w->arena, free_text, bufs[i]);
@@ -163,6 +165,8 @@ static void write_block(struct chat_writer *w, struct stream *s, const struct ch
     buf_clear(&s->text);
     buf_clear(&s->state);
     buf_clear(&s->logprobs);
+    buf_clear(&s->annotations);
+    s->annotated = 0;
     responses_item_begin(w, s->object.base, ++s->output, ev->kind, arena_str(w->arena, ev->id),
                          arena_str(w->arena, ev->name), &s->item);
     const char *index = part_index(&s->item);
@@ -264,6 +268,7 @@ static void write_block_end(struct chat_writer *w, struct stream *s)
     s->open = false;
     s->item.text = buf_view(&s->text);
     s->item.logprobs = buf_view(&s->logprobs);
+    s->item.annotations = buf_view(&s->annotations);
     s->item.status = "completed";
     if (s->item.kind == PART_TOOL_CALL)
         end_call(w, s);
@@ -280,6 +285,18 @@ static void note_signature(struct stream *s, const struct chat_event *ev)
     buf_str(&s->state, ev->text);
     s->maker = ev->owner;
     s->redacted = ev->redacted;
+}
+
+static void write_annotation(struct chat_writer *w, struct stream *s, const struct chat_event *ev)
+{
+    if (!s->open)
+        return;
+    struct json kept = {.out = &s->annotations, .comma = s->annotations.n > 0};
+    cite_write_responses(&kept, NULL, &ev->cite);
+    struct json j = begin_at(w, s, "response.output_text.annotation.added", "content_index");
+    json_int(&j, "annotation_index", s->annotated++);
+    cite_write_responses(&j, "annotation", &ev->cite);
+    finish(&j);
 }
 
 static void note_logprobs(struct stream *s, const struct chat_event *ev)
@@ -311,6 +328,7 @@ struct err *responses_write_event(struct chat_writer *w, const struct chat_event
     case CHAT_BLOCK_END: write_block_end(w, s); break;
     case CHAT_USAGE: s->usage = ev->usage; break;
     case CHAT_LOGPROBS: note_logprobs(s, ev); break;
+    case CHAT_CITATION: write_annotation(w, s, ev); break;
     case CHAT_STOP: s->reason = ev->reason; break;
     case CHAT_END: write_end(w, s); break;
     case CHAT_FAILED: break;
@@ -365,6 +383,16 @@ static void take_call(struct chat_writer *w, struct responses_item *item)
     item->text = (struct str){arena_str(w->arena, buf_view(&text)), text.n};
 }
 
+static struct str annotations_of(struct chat_writer *w, const struct answer_part *p)
+{
+    BUF_HERE(text, TEXT_MOST);
+    for (const struct answer_citation *c = p->citations; c; c = c->next) {
+        struct json j = {.out = &text, .comma = text.n > 0};
+        cite_write_responses(&j, NULL, &c->cite);
+    }
+    return (struct str){arena_str(w->arena, buf_view(&text)), text.n};
+}
+
 static bool take_part(struct chat_writer *w, const char *base, int n, const struct answer_part *p,
                       struct responses_item *item)
 {
@@ -372,6 +400,7 @@ static bool take_part(struct chat_writer *w, const char *base, int n, const stru
     item->status = "completed";
     item->text = buf_view(&p->text);
     item->logprobs = buf_view(&p->logprobs);
+    item->annotations = annotations_of(w, p);
     if (p->kind == PART_THINKING)
         item->state =
             responses_state(w, p->owner, p->redacted, buf_view(&p->signature), item->text);

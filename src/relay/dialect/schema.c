@@ -64,13 +64,16 @@ static void free_doc(yyjson_mut_doc **doc)
     yyjson_mut_doc_free(*doc);
 }
 
-struct str schema_object(struct arena *a, yyjson_val *schema)
+// `names`: whether the schema may say what it is called.
+static struct str object_of(struct arena *a, yyjson_val *schema, bool names)
 {
+    static const char *const replaced[] = {"type", "properties", "anyOf", "oneOf", "allOf", NULL};
+    static const char *const called[] = {"$schema", "$id", NULL};
+    bool named = yyjson_obj_get(schema, "$schema") || yyjson_obj_get(schema, "$id");
     if (!yyjson_is_obj(schema))
         return STR("{\"type\":\"object\",\"properties\":{}}");
-    if (schema_is_object(schema))
+    if (schema_is_object(schema) && (names || !named))
         return json_text_of(a, schema);
-    static const char *const replaced[] = {"type", "properties", "anyOf", "oneOf", "allOf", NULL};
     bool merged = yyjson_obj_get(schema, "anyOf") || yyjson_obj_get(schema, "oneOf");
     __attribute__((cleanup(free_doc))) yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
     struct buf out = text_in(a, schema);
@@ -85,11 +88,22 @@ struct str schema_object(struct arena *a, yyjson_val *schema)
     yyjson_obj_foreach(schema, i, max, key, value)
     {
         const char *name = yyjson_get_str(key);
-        if (!is_one_of(replaced, name) && !(merged && !strcmp(name, "required")))
+        if (!is_one_of(replaced, name) && !(merged && !strcmp(name, "required")) &&
+            (names || !is_one_of(called, name)))
             json_raw(&j, name, json_text_of(a, value));
     }
     json_end(&j);
     return keep(a, &out);
+}
+
+struct str schema_object(struct arena *a, yyjson_val *schema)
+{
+    return object_of(a, schema, true);
+}
+
+struct str schema_nameless(struct arena *a, yyjson_val *schema)
+{
+    return object_of(a, schema, false);
 }
 
 static const char *const unsupported[] = {

@@ -6,7 +6,8 @@
 // For tools of Anthropic and Bedrock: the root is an object without anyOf, oneOf, allOf; variants
 // are merged into its properties. NULL becomes an object without properties.
 struct str schema_object(struct arena *a, yyjson_val *schema);
-bool schema_is_object(yyjson_val *schema); // needs no such change
+struct str schema_nameless(struct arena *a, yyjson_val *schema); // for Cohere: and no $schema, $id
+bool schema_is_object(yyjson_val *schema);                       // needs no such change
 // For Anthropic's structured output: closed objects, no bounds and patterns (they move to the
 // description), anyOf for oneOf (anthropic.md 9).
 struct str schema_limited(struct arena *a, yyjson_val *schema);

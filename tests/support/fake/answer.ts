@@ -2,13 +2,14 @@
 import type net from "node:net";
 import type { Json, Refusal } from "./check";
 import * as claude from "./claude";
+import * as cohere from "./cohere";
 import type { Directives } from "./directives";
 import * as gemini from "./gemini";
 import * as openai from "./openai";
 import * as responses from "./responses";
 import { Reply, type WireRequest } from "./wire";
 
-export type Dialect = "openai" | "claude" | "azure" | "gemini";
+export type Dialect = "openai" | "claude" | "azure" | "gemini" | "cohere";
 
 export const isGemini = (dialect: Dialect): boolean => dialect === "gemini";
 
@@ -99,6 +100,7 @@ export class Answer extends Reply {
     status?: number;
   }): string {
     if (isGemini(this.seen.dialect)) return gemini.errorBody(error, error.status);
+    if (this.seen.dialect === "cohere") return cohere.errorBody(error, this.seen.id);
     return isClaude(this.seen.dialect)
       ? claude.errorBody(error, `req_${this.seen.id}`)
       : openai.errorBody(error);
@@ -168,7 +170,9 @@ export class Answer extends Reply {
       ? responses.failure(JSON.parse(body) as Json, this.seen.id)
       : isClaude(this.seen.dialect)
         ? `event: error\ndata: ${body}\n\n`
-        : `data: ${body}\n\n`;
+        : this.seen.dialect === "cohere"
+          ? cohere.errorFrame({ message: error.message ?? FAILURE })
+          : `data: ${body}\n\n`;
     await this.chunk(this.shaped(frame));
     await this.end();
   }

@@ -1,0 +1,78 @@
+// Counting code points, and OpenAI's two forms of an annotation.
+
+#include "relay/dialect/cite.h"
+
+int64_t text_points(struct str text)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < text.n; i++)
+        n += (text.p[i] & 0xc0) != 0x80;
+    return n;
+}
+
+size_t text_offset(struct str text, int64_t points)
+{
+    size_t at = 0;
+    for (int64_t n = 0; at < text.n && (n < points || (text.p[at] & 0xc0) == 0x80); at++)
+        n += (text.p[at] & 0xc0) != 0x80;
+    return at;
+}
+
+struct str text_cut(struct str text, int64_t start, int64_t end)
+{
+    size_t from = text_offset(text, start), to = text_offset(text, end);
+    return (struct str){text.p + from, to > from ? to - from : 0};
+}
+
+bool cite_read(yyjson_val *annotation, struct chat_citation *out)
+{
+    yyjson_val *inner = yyjson_obj_get(annotation, "url_citation");
+    yyjson_val *in = yyjson_is_obj(inner) ? inner : annotation;
+    *out = (struct chat_citation){
+        .start = json_int_at(in, "start_index", 0),
+        .end = json_int_at(in, "end_index", 0),
+        .url = json_str_at(in, "url"),
+        .title = json_str_at(in, "title"),
+        .id = json_str_at(in, "file_id"),
+    };
+    if (!out->title.n)
+        out->title = json_str_at(in, "filename");
+    if (out->id.n && !out->end)
+        out->start = out->end = json_int_at(in, "index", 0);
+    out->start = out->start > 0 ? out->start : 0;
+    out->end = out->end > out->start ? out->end : out->start;
+    return out->url.n || out->id.n;
+}
+
+static void write_address(struct json *j, const struct chat_citation *cite, int64_t shift)
+{
+    json_int(j, "start_index", cite->start + shift);
+    json_int(j, "end_index", cite->end + shift);
+    json_strn(j, "title", cite->title.p ? cite->title : STR(""));
+    json_strn(j, "url", cite->url);
+}
+
+void cite_write_chat(struct json *j, const struct chat_citation *cite, int64_t shift)
+{
+    json_obj(j, NULL);
+    json_str(j, "type", "url_citation");
+    json_obj(j, "url_citation");
+    write_address(j, cite, shift);
+    json_end(j);
+    json_end(j);
+}
+
+void cite_write_responses(struct json *j, const char *key, const struct chat_citation *cite)
+{
+    json_obj(j, key);
+    if (cite->url.n) {
+        json_str(j, "type", "url_citation");
+        write_address(j, cite, 0);
+    } else {
+        json_str(j, "type", "file_citation");
+        json_strn(j, "file_id", cite->id.p ? cite->id : STR(""));
+        json_strn(j, "filename", cite->title.p ? cite->title : STR(""));
+        json_int(j, "index", cite->end);
+    }
+    json_end(j);
+}
