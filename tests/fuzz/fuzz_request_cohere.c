@@ -1,4 +1,4 @@
-// Requests as a caller of cohere sends them, parsed and written for all dialects.
+// Requests as a caller of Cohere sends them, parsed and written for all dialects.
 
 #include "dialects.h"
 

@@ -16,8 +16,9 @@ struct seen {
 
 static struct err *on_event(void *self, const struct chat_event *ev)
 {
-    static const char *const names[] = {"start", "block", "text",  "think", "sign",   "args",
-                                        "close", "usage", "logpr", "stop",  "failed", "end"};
+    static const char *const names[] = {"start", "block",  "text",  "think", "sign",
+                                        "args",  "close",  "usage", "logpr", "cite",
+                                        "stop",  "failed", "end"};
     struct seen *s = self;
     buf_printf(&s->text, "%s%d ", names[ev->type], ev->index);
     return NULL;
