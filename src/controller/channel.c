@@ -240,7 +240,7 @@ static struct err *store(struct http *x, const struct channel *c)
                        "models", "group", "model_mapping", "priority", "weight", "status",
                        "auto_ban", "tag", "remark", "proxy", "other", "header_override",
                        "param_override", "system_prompt", "test_model", "status_reason",
-                       "status_time", "key_states", NULL));
+                       "status_time", "key_states", "rpm", "tpm", "rpd", "concurrency", NULL));
     TRY(ability_rebuild(x->db, x->arena, c));
     TRY(note(x, c, "changed"));
     TRY(tx_commit(&tx, x->arena));

@@ -163,7 +163,7 @@ static struct err *store(struct http *x, const struct token *t, bool new_quota)
     TRY(tx.failed);
     TRY(db_update_only(x->db, x->arena, &token_table, t, "name", "status", "unlimited_quota",
                        "expired_time", "model_limits_enabled", "model_limits", "group", "allow_ips",
-                       NULL));
+                       "rpm", "tpm", "rpd", "concurrency", NULL));
     if (new_quota) {
         TRY(token_remain(x->db, x->arena, t->id, &remain));
         int64_t delta = t->remain_quota - remain;

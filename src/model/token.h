@@ -20,6 +20,7 @@ struct token {
     const char *model_limits; // comma-separated
     const char *group;        // "" = the user's
     const char *allow_ips;    // addresses and CIDR blocks, a line each; "" = any
+    int64_t rpm, tpm, rpd, concurrency; // limits (service/limit.h); 0 = none
     int64_t created_time, accessed_time;
 };
 

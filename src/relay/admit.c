@@ -126,6 +126,9 @@ enum { BYTES_PER_TOKEN = 4, PROMPT_MOST = 200000, OUTPUT_FIRST = 4096 };
 // account cannot pay is not served on.
 static struct err *estimate(struct relay *r, int64_t *quota)
 {
+    if (r->route->mode == MODE_TOKENS)
+        return NULL; // costs nothing
+    TRY(ledger_admits(r->arena));
     int64_t prompt = (int64_t)r->x->body.n / BYTES_PER_TOKEN + 1;
     int64_t output =
         r->head.max_output ? r->head.max_output : r->snapshot->settings.relay.pre_consumed_tokens;
@@ -134,6 +137,7 @@ static struct err *estimate(struct relay *r, int64_t *quota)
         .prompt = r->prompt_estimate,
         .completion = (output < OUTPUT_FIRST ? output : OUTPUT_FIRST) * r->head.choices,
     };
+    r->token_estimate = u.prompt + u.completion;
     return price_quota(r->arena, r->price, r->group_ratio, &u, quota);
 }
 
@@ -179,10 +183,8 @@ static struct err *admit_known(struct relay *r, int64_t *quota)
         return NULL;
     TRY(read_body(r));
     TRY(check_model(r));
-    if (r->route->mode == MODE_TOKENS)
-        return NULL; // costs nothing
-    TRY(ledger_admits(r->arena));
-    return estimate(r, quota);
+    TRY(estimate(r, quota));
+    return relay_limit_caller(r);
 }
 
 static enum relay_step refuse(struct relay *r, struct err *e)
@@ -201,8 +203,10 @@ enum relay_step relay_admit(struct relay *r)
         return RELAY_CHOOSE;
     }
     if (!r->caller) {
-        bool missing;
-        struct err *e = relay_identify(r, &missing);
+        bool missing = false;
+        struct err *e = relay_limit_address(r);
+        if (!e)
+            e = relay_identify(r, &missing);
         if (e)
             return refuse(r, e);
         if (missing) {

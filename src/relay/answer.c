@@ -130,7 +130,7 @@ static size_t passed_on(const struct relay *r, struct http_header *to, size_t mo
 
 static void give_head(struct relay *r, int64_t length)
 {
-    struct http_header headers[24];
+    struct http_header headers[24 + LIMIT_HEADERS];
     struct str type = http_header(&r->call->headers_in, "content-type");
     size_t n = 0;
     if (r->translated || !type.n)
@@ -143,7 +143,8 @@ static void give_head(struct relay *r, int64_t length)
     }
     if (r->dropped.n)
         headers[n++] = (struct http_header){STR("x-token-factory-dropped"), buf_view(&r->dropped)};
-    n += passed_on(r, headers + n, 16);
+    size_t ours = relay_limit_headers(r, headers + n);
+    n += ours ? ours : passed_on(r, headers + n, 16);
     exchange_head(r->x, 200, headers, n, length);
     r->first_ms = clock_steady_ms();
 }

@@ -18,6 +18,7 @@ static const struct {
     {&err_quota_insufficient, "insufficient_quota", 429, 402, 429, 402},
     {&err_token_exhausted, "insufficient_quota", 429, 402, 429, 402},
     {&err_upstream_rate_limited, "rate_limit_exceeded", 429, 429, 429, 429},
+    {&err_rate_limited, "rate_limit_exceeded", 429, 429, 429, 429},
 };
 
 static bool is_word(char c)
@@ -76,23 +77,31 @@ static size_t error_headers(struct arena *a, const struct err *e, struct http_he
     return n;
 }
 
-void relay_refuse_said(struct exchange *x, const struct dialect *speaks, const struct err *e,
-                       const struct chat_error *upstream)
+// `r` is NULL where nothing was relayed.
+static void refuse(struct exchange *x, const struct dialect *speaks, const struct err *e,
+                   const struct relay *r)
 {
     if (!speaks)
         speaks = &openai_dialect;
     struct chat_error words;
-    struct http_header headers[4];
+    struct http_header headers[4 + LIMIT_HEADERS];
     BUF_HERE(out, 1 << 20);
-    relay_error_words(x->arena, speaks, e, upstream, &words);
+    relay_error_words(x->arena, speaks, e, r ? &r->upstream_error : NULL, &words);
     speaks->write_error(&out, &words, x->request_id);
     size_t n = error_headers(x->arena, e, headers);
-    log_write(words.status >= 500 ? LOG_WARN : LOG_INFO, x->request_id, "%.*s %.*s: %d %s: %s",
-              STR_ARGS(x->method), STR_ARGS(x->path), words.status, e->kind->code, e->detail);
+    n += r ? relay_limit_headers(r, headers + n) : 0;
+    enum log_level level = words.status >= 500 ? LOG_WARN : r && r->quiet ? LOG_DEBUG : LOG_INFO;
+    log_write(level, x->request_id, "%.*s %.*s: %d %s: %s", STR_ARGS(x->method), STR_ARGS(x->path),
+              words.status, e->kind->code, e->detail);
     exchange_reply(x, words.status, "application/json", headers, n, buf_view(&out));
+}
+
+void relay_refuse_said(const struct relay *r, const struct err *e)
+{
+    refuse(r->x, r->route->speaks, e, r);
 }
 
 void relay_refuse(struct exchange *x, const struct dialect *speaks, const struct err *e)
 {
-    relay_refuse_said(x, speaks, e, NULL);
+    refuse(x, speaks, e, NULL);
 }

@@ -80,9 +80,16 @@ static enum relay_step choose(struct relay *r)
 {
     static const struct tried none;
     const struct tried *tried = r->tried ? r->tried : &none;
-    if (!choose_channel(r->candidates, tried, r->loop->now_ms, &r->choice)) {
+    bool found;
+    do
+        found =
+            choose_channel(r->candidates, tried, r->token_estimate, r->loop->now_ms, &r->choice);
+    while (found && !relay_limit_channel(r));
+    if (!found) {
         const struct err_kind *kind =
             r->unsuited ? &err_mode_unsupported : &err_channel_unavailable;
+        if (!r->failed && r->choice.full.wait_ms)
+            r->failed = relay_limit_channels(r);
         if (!r->failed)
             r->failed = err_new(r->arena, kind, "%s", r->head.model);
         r->ending = ENDED_ERROR;
@@ -465,12 +472,9 @@ static void finish(struct relay *r)
 {
     struct exchange *x = r->x;
     if (r->failed && !r->answered && !r->gone) {
-        const struct err *e = r->failed;
-        const struct dialect *speaks = r->route->speaks;
-        struct chat_error said = r->upstream_error;
-        count_answer(r, e->status);
+        count_answer(r, r->failed->status);
         release(r);
-        relay_refuse_said(x, speaks, e, &said);
+        relay_refuse_said(r, r->failed); // the exchange ends, and with it the relay
         return;
     }
     count_answer(r, r->gone ? err_client_gone.status : 200);
@@ -478,7 +482,9 @@ static void finish(struct relay *r)
         struct buf out = r->out;
         r->out = BUF(0);
         release(r);
-        exchange_reply(x, 200, "application/json", NULL, 0, buf_view(&out));
+        struct http_header headers[LIMIT_HEADERS];
+        size_t n = relay_limit_headers(r, headers);
+        exchange_reply(x, 200, "application/json", headers, n, buf_view(&out));
         buf_free(&out);
         return;
     }
@@ -506,6 +512,7 @@ struct err *relay_setup(struct arena *a, const struct boot *boot, struct db_pool
     shared.boot = boot;
     shared.streams = metric_cell(METRIC_OPEN_STREAMS, NULL);
     shared.retries = metric_cell(METRIC_RETRIES, NULL);
+    metric_read_with(METRIC_LIMIT_SUBJECTS, limit_subjects);
     relay_settle_setup();
     directory_setup();
     return NULL;

@@ -53,6 +53,11 @@ static struct price_usage priced(const struct chat_usage *u)
                                 u->completion};
 }
 
+static int64_t prompt_tokens(const struct chat_usage *u)
+{
+    return u->prompt + u->cache_read + u->cache_write_5m + u->cache_write_1h;
+}
+
 static void price_it(struct relay *r)
 {
     struct price_usage u = priced(&r->usage);
@@ -181,6 +186,8 @@ static const char *other_json(struct relay *r, bool consumed)
         json_str(&j, "upstream_model_name", r->sent_model);
     if (r->failed)
         json_str(&j, "error", r->failed->kind->code);
+    if (r->refused_count)
+        json_int(&j, "refused", r->refused_count);
     put_admin(r, &j);
     json_end(&j);
     return out.overflow ? "{}" : arena_str(r->arena, buf_view(&out));
@@ -206,7 +213,7 @@ static void write_row(struct relay *r, bool consumed)
         .token_name = c->token_name,
         .channel_id = r->choice.channel ? r->choice.channel->row.id : 0,
         .model_name = r->head.model ? arena_printf(r->arena, "%.191s", r->head.model) : "",
-        .prompt_tokens = u->prompt + u->cache_read + u->cache_write_5m + u->cache_write_1h,
+        .prompt_tokens = prompt_tokens(u),
         .completion_tokens = u->completion,
         .quota = r->quota,
         .use_time_ms = since(now, r->x->began_ms),
@@ -246,12 +253,13 @@ static void write_down(struct relay *r, bool billable)
 {
     bool known = r->caller && !r->caller->unknown;
     bool consumed = billable && !produced_nothing(r);
-    bool noted = known && r->price && r->snapshot->settings.relay.error_log_enabled;
+    bool noted = known && r->price && !r->quiet && r->snapshot->settings.relay.error_log_enabled;
     if (consumed || (r->failed && noted))
         write_row(r, consumed);
     if (consumed)
         count_metrics(r);
     give_rest_back(r);
+    relay_limit_done(r, consumed ? prompt_tokens(&r->usage) + r->usage.completion : 0);
     r->settled = true;
 }
 

@@ -54,11 +54,16 @@ struct relay {
     int64_t group_ratio;
     int64_t prompt_estimate;
     int64_t reserved, token_reserved; // of caller->user_account, ->token_account
+    int64_t token_estimate;           // of prompt and answer
+    struct limit_ticket *limits;      // NULL: none applies to the caller
+    int64_t refused_count;            // so many refusals does this row stand for; 0: one
+    bool quiet; // refused for a limit, as others just before: not written down
 
     // choose
     const struct candidates *candidates;
     struct tried *tried; // NULL: nothing has failed yet
     struct choice choice;
+    struct limit_ticket *channel_limits; // of this attempt; NULL: the channel has none
     int attempts;
     const char *sent_model;
     bool unsuited;   // a channel was passed over because it cannot do this mode
@@ -165,9 +170,17 @@ struct err *relay_models(struct relay *r); // the answer, into r->out
 bool relay_counts_itself(struct relay *r); // MODE_TOKENS, and this channel's provider cannot tell
 void relay_count_tokens(struct job *job);  // on a worker: the answer, into r->out
 
+// limits.c: how much may be asked for
+enum { LIMIT_HEADERS = 6 };
+struct err *relay_limit_address(struct relay *r); // before anything is looked up
+struct err *relay_limit_caller(struct relay *r);
+bool relay_limit_channel(struct relay *r);              // r->choice; false: it has just filled up
+struct err *relay_limit_channels(struct relay *r);      // all are full
+void relay_limit_done(struct relay *r, int64_t tokens); // so many were used
+size_t relay_limit_headers(const struct relay *r, struct http_header to[LIMIT_HEADERS]);
+
 // refuse.c
-void relay_refuse_said(struct exchange *x, const struct dialect *speaks, const struct err *e,
-                       const struct chat_error *upstream); // in the provider's own words where safe
+void relay_refuse_said(const struct relay *r, const struct err *e); // the relay's own failure
 void relay_error_words(struct arena *a, const struct dialect *speaks, const struct err *e,
                        const struct chat_error *upstream, struct chat_error *out);
 

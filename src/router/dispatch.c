@@ -13,6 +13,7 @@
 #include "router/web.h"
 #include "service/client_ip.h"
 #include "service/metrics.h"
+#include "service/snapshot.h"
 #include "setting/boot.h"
 
 enum { MANAGEMENT_BODY = 1 << 20, UNKNOWN_BODY = 64 << 10, ANSWER_MAX = 64 << 20 };
@@ -232,6 +233,25 @@ static void refuse_unknown(struct exchange *x, const struct route *other)
 
 // --- requests -------------------------------------------------------------------------------
 
+// What comes too often from one address costs no worker anything.
+static struct err *limit_address(struct exchange *x)
+{
+    const struct snapshot *s = snapshot_hold();
+    struct limits limits = s->limits.api;
+    snapshot_release(s);
+    limits.most[LIMIT_CONCURRENT] = 0; // workers and the pool bound that
+    if (!limits_any(&limits))
+        return NULL;
+    struct limit_who who = {LIMIT_API, .name = client_ip(x->arena, x->peer, &x->headers)};
+    struct limit_ticket ticket = {0};
+    struct limit_refusal why;
+    if (limit_take(&ticket, &who, &limits, 0, x->loop->now_ms, &why)) {
+        limit_settle(&ticket, 0, x->loop->now_ms);
+        return NULL;
+    }
+    return limit_error(x->arena, &why);
+}
+
 static void on_request(struct exchange *x)
 {
     const struct route *route = x->owner;
@@ -245,6 +265,11 @@ static void on_request(struct exchange *x)
     if (!match.route) {
         if (match.other || !web_serve(x))
             refuse_unknown(x, match.other);
+        return;
+    }
+    struct err *e = match.route->kind == ROUTE_MANAGEMENT ? limit_address(x) : NULL;
+    if (e) {
+        refuse(x, match.route, e);
         return;
     }
     struct request *r = request_new(x, match.route);

@@ -34,8 +34,9 @@ static bool key_failed(const struct tried *t, const struct health *key)
 
 struct question {
     const struct tried *tried;
-    int64_t now_ms;
+    int64_t tokens, now_ms;
     bool resting_too;
+    struct limit_refusal full; // as in struct choice
 };
 
 static bool key_fits(const struct question *q, const struct snapshot_key *k)
@@ -55,18 +56,35 @@ static const struct snapshot_key *pick_key(const struct question *q,
     return picked;
 }
 
-static bool fits(const struct question *q, const struct candidate *c)
+static bool has_key(const struct question *q, const struct snapshot_channel *c)
 {
-    if (channel_failed(q->tried, c->channel->row.id))
-        return false;
-    for (int i = 0; i < c->channel->key_count; i++)
-        if (key_fits(q, &c->channel->keys[i]))
+    for (int i = 0; i < c->key_count; i++)
+        if (key_fits(q, &c->keys[i]))
             return true;
     return false;
 }
 
+static bool has_room(struct question *q, const struct snapshot_channel *c)
+{
+    if (!c->limited)
+        return true;
+    struct limit_refusal why;
+    if (limit_fits(&(struct limit_who){LIMIT_CHANNEL, c->row.id}, &c->limits, q->tokens, q->now_ms,
+                   &why))
+        return true;
+    if (!q->full.wait_ms || why.wait_ms < q->full.wait_ms)
+        q->full = why;
+    return false;
+}
+
+static bool fits(struct question *q, const struct candidate *c)
+{
+    return !channel_failed(q->tried, c->channel->row.id) && has_key(q, c->channel) &&
+           has_room(q, c->channel);
+}
+
 // Weights of zero count only where nobody has a weight.
-static const struct candidate *pick_in_tier(const struct question *q, const struct candidate *tier,
+static const struct candidate *pick_in_tier(struct question *q, const struct candidate *tier,
                                             int count)
 {
     uint64_t sum = 0, members = 0;
@@ -79,6 +97,7 @@ static const struct candidate *pick_in_tier(const struct question *q, const stru
     if (!members)
         return NULL;
     uint64_t at = rand_below(sum ? sum : members);
+    const struct candidate *last = NULL; // should somebody have lost his room meanwhile
     for (int i = 0; i < count; i++) {
         if (!fits(q, &tier[i]))
             continue;
@@ -86,11 +105,12 @@ static const struct candidate *pick_in_tier(const struct question *q, const stru
         if (at < share)
             return &tier[i];
         at -= share;
+        last = &tier[i];
     }
-    return NULL;
+    return last;
 }
 
-static bool choose(const struct question *q, const struct candidates *c, struct choice *out)
+static bool choose(struct question *q, const struct candidates *c, struct choice *out)
 {
     for (int from = 0, to; from < c->count; from = to) {
         for (to = from + 1; to < c->count && c->items[to].priority == c->items[from].priority;)
@@ -98,21 +118,24 @@ static bool choose(const struct question *q, const struct candidates *c, struct 
         const struct candidate *picked = pick_in_tier(q, c->items + from, to - from);
         if (!picked)
             continue;
-        *out = (struct choice){picked->channel, pick_key(q, picked->channel)};
+        *out = (struct choice){picked->channel, pick_key(q, picked->channel), {0}};
         if (out->key)
             return true;
     }
     return false;
 }
 
-bool choose_channel(const struct candidates *c, const struct tried *tried, int64_t now_ms,
-                    struct choice *out)
+bool choose_channel(const struct candidates *c, const struct tried *tried, int64_t tokens,
+                    int64_t now_ms, struct choice *out)
 {
-    struct question q = {tried, now_ms, false};
+    struct question q = {tried, tokens, now_ms, false, {0}};
     if (!c)
         return false;
     if (choose(&q, c, out))
         return true;
     q.resting_too = true;
-    return choose(&q, c, out);
+    if (choose(&q, c, out))
+        return true;
+    out->full = q.full;
+    return false;
 }

@@ -15,11 +15,13 @@ struct tried {
 struct choice {
     const struct snapshot_channel *channel;
     const struct snapshot_key *key;
+    struct limit_refusal full; // wait_ms 0, or of the channel at its limit that is soonest free
 };
 
 // Priority tiers from high to low; within a tier weighted by chance; in the channel a key by
 // chance. Keys out of service are never taken, resting ones only when no other is left anywhere.
-bool choose_channel(const struct candidates *c, const struct tried *tried, int64_t now_ms,
-                    struct choice *out);
+// A channel at its limit for a request of so many tokens is passed over.
+bool choose_channel(const struct candidates *c, const struct tried *tried, int64_t tokens,
+                    int64_t now_ms, struct choice *out);
 void tried_channel(struct tried *t, int64_t channel_id);
 void tried_key(struct tried *t, const struct health *key);

@@ -32,6 +32,16 @@ bool ip_parse(struct str text, struct ip *out)
            inet_pton(AF_INET6, copy, out->bytes) == 1;
 }
 
+struct ip ip_network(const char *address)
+{
+    struct ip ip = {{0}};
+    if (!ip_parse(str_of(address), &ip))
+        return (struct ip){{0}};
+    if (!is_ipv4(&ip))
+        memset(ip.bytes + IPV6_BITS / 16, 0, IPV6_BITS / 16);
+    return ip;
+}
+
 static bool range_parse(struct str text, struct ip_range *out)
 {
     struct str address, bits = text;

@@ -21,6 +21,8 @@ struct ip_list {
 
 // An address without port, "[::1]" in brackets too; false if it is none.
 bool ip_parse(struct str text, struct ip *out);
+// Whom an address belongs to: an IPv6 client owns 64 bits of addresses. Zeroes if it is none.
+struct ip ip_network(const char *address);
 
 // Addresses and CIDR blocks, separated by commas or line ends. err_field_invalid: the detail is
 // the piece that is neither.

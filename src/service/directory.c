@@ -124,6 +124,8 @@ static void fill(struct caller *c, const struct token *t, const struct user *u)
     c->models = list_of(a, t->model_limits);
     if (ip_list_parse(a, t->allow_ips, &c->addresses))
         c->token_status = STATUS_OFF; // a list that cannot be read must not admit everybody
+    c->limits = LIMITS_OF_ROW(t);
+    c->rated = limits_any(&c->limits);
     c->user_account = account_hold(ACCOUNT_USER, u->id);
     c->token_account = c->limited ? account_hold(ACCOUNT_TOKEN, t->id) : NULL;
 }

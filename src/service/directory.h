@@ -11,6 +11,7 @@
 #include "common/hash.h"
 #include "service/client_ip.h"
 #include "service/ledger.h"
+#include "service/limit.h"
 
 struct caller {
     unsigned char digest[SHA256_SIZE];
@@ -24,6 +25,8 @@ struct caller {
     bool models_limited;
     const char **models;                          // NULL-terminated
     struct ip_list addresses;                     // empty: any
+    struct limits limits;                         // the token's own
+    bool rated;                                   // it has any
     struct account *user_account, *token_account; // token_account NULL unless limited
 
     // the directory's own

@@ -24,23 +24,12 @@ static struct window windows[SLOTS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t ended = PTHREAD_COND_INITIALIZER;
 
-// An IPv6 client owns 64 bits of addresses.
-static struct ip network_of(const char *address)
-{
-    struct ip ip = {{0}};
-    if (!ip_parse(str_of(address), &ip))
-        return ip;
-    if (memchr(address, ':', strlen(address)) && !strchr(address, '.'))
-        memset(ip.bytes + 8, 0, 8);
-    return ip;
-}
-
 static uint64_t who(const char *address, const char *name)
 {
     struct {
         struct ip network;
         uint64_t name;
-    } both = {network_of(address), name ? hash_table(name, strlen(name)) : 0};
+    } both = {ip_network(address), name ? hash_table(name, strlen(name)) : 0};
     return hash_table(&both, sizeof(both)) | 1;
 }
 

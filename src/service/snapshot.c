@@ -116,6 +116,54 @@ static struct err *build_prices(struct snapshot *s, struct db *db)
     return NULL;
 }
 
+// --- limits -----------------------------------------------------------------------
+
+static void read_limits(yyjson_val *v, struct limits *out)
+{
+    static const char *const names[LIMIT_UNITS] = {
+        [LIMIT_RPM] = "rpm",
+        [LIMIT_TPM] = "tpm",
+        [LIMIT_RPD] = "rpd",
+        [LIMIT_CONCURRENT] = "concurrency",
+    };
+    for (int u = 0; u < LIMIT_UNITS; u++)
+        out->most[u] = json_int_at(v, names[u], 0);
+}
+
+static struct map read_limit_map(struct arena *a, const char *text)
+{
+    yyjson_val *root = read_map(a, text), *name, *value;
+    struct map m = map_new(a, yyjson_obj_size(root));
+    size_t i, max;
+    yyjson_obj_foreach(root, i, max, name, value)
+    {
+        struct limits *l = NEW(a, struct limits);
+        read_limits(value, l);
+        map_put(a, &m, str_of(yyjson_get_str(name)), l);
+    }
+    return m;
+}
+
+static void add_limits(struct snapshot *s)
+{
+    const struct limit_setting *from = &s->settings.limit;
+    struct snapshot_limits *l = &s->limits;
+    read_limits(read_map(s->arena, from->global), &l->global);
+    read_limits(read_map(s->arena, from->address), &l->address);
+    read_limits(read_map(s->arena, from->api), &l->api);
+    l->users = read_limit_map(s->arena, from->users);
+    l->models = read_limit_map(s->arena, from->models);
+    l->callers = limits_any(&l->global) || l->users.count || l->models.count;
+}
+
+const struct limits *snapshot_limits_of(const struct map *m, const char *name)
+{
+    if (!m->count)
+        return NULL;
+    const struct limits *own = map_get(m, str_of(name));
+    return own ? own : map_get(m, STR("*"));
+}
+
 // --- channels ---------------------------------------------------------------------
 
 static int count_lines(const char *text)
@@ -184,6 +232,8 @@ static struct err *build_channels(struct snapshot *s, struct db *db)
         read_mapping(s->arena, c);
         c->headers = read_pairs(s->arena, c->row.header_override, false, &c->header_count);
         c->params = read_pairs(s->arena, c->row.param_override, true, &c->param_count);
+        c->limits = LIMITS_OF_ROW(&c->row);
+        c->limited = limits_any(&c->limits);
     }
     return NULL;
 }
@@ -263,6 +313,8 @@ static struct err *build(struct arena *a)
     struct err *e = db_lease(current.pool, a, &db);
     if (!e)
         e = build_prices(s, db);
+    if (!e)
+        add_limits(s);
     if (!e)
         e = build_channels(s, db);
     if (!e)

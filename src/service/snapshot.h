@@ -9,6 +9,7 @@
 #include "common/map.h"
 #include "model/channel.h"
 #include "service/health.h"
+#include "service/limit.h"
 #include "service/pricing.h"
 #include "setting/setting.h"
 
@@ -28,6 +29,14 @@ struct snapshot_channel {
     struct map models;                      // model_mapping: asked for -> const char * sent
     struct snapshot_pair *headers, *params; // header_override, param_override
     int header_count, param_count;
+    struct limits limits;
+    bool limited; // any of them
+};
+
+struct snapshot_limits {
+    struct limits global, address, api;
+    struct map users, models; // group, model -> struct limits *; "*": all others
+    bool callers;             // may apply to a caller: global, users or models
 };
 
 struct candidate {
@@ -54,6 +63,7 @@ struct snapshot {
     struct map by_ability; // "group\nmodel" -> struct candidates *
     struct map prices;     // model -> struct price *
     struct map groups;     // group -> int64_t *, its ratio in millionths
+    struct snapshot_limits limits;
 };
 
 // Builds the first one; later ones are built by whoever publishes a change, before he goes on.
@@ -66,6 +76,8 @@ void snapshot_release(const struct snapshot *s);
 const struct candidates *snapshot_candidates(const struct snapshot *s, const char *group,
                                              const char *model);                 // NULL if nobody
 const struct price *snapshot_price(const struct snapshot *s, const char *model); // NULL: unpriced
+// Of one map of s->limits; NULL: none.
+const struct limits *snapshot_limits_of(const struct map *m, const char *name);
 // What the group costs for this user's group, in millionths; false: there is no such group.
 bool snapshot_group_ratio(const struct snapshot *s, const char *user_group, const char *group,
                           int64_t *ratio);

@@ -71,6 +71,18 @@ static const struct field site_fields[] = {
     {0},
 };
 
+#define LIMIT(member, name, ...)                                                                   \
+    FIELD_AS(struct limit_setting, member, name, .flags = JSON_TEXT, .max = 1 << 18, __VA_ARGS__)
+
+static const struct field limit_fields[] = {
+    LIMIT(global, "GlobalRateLimit", .def = "{}"),
+    LIMIT(address, "AddressRateLimit", .def = "{}"),
+    LIMIT(api, "ApiAddressRateLimit", .def = "{\"rpm\":6000}"),
+    LIMIT(users, "UserRateLimits", .def = "{}"),
+    LIMIT(models, "ModelRateLimits", .def = "{}"),
+    {0},
+};
+
 static struct err *check_names(struct arena *a, const char *key, yyjson_val *map)
 {
     struct err *e = json_no_duplicates(a, map);
@@ -118,12 +130,27 @@ static struct err *check_nested(struct arena *a, const char *key, yyjson_val *ma
     return check_names(a, key, map);
 }
 
+// A setting that is a map, and what must hold of it.
+struct map_check {
+    const char *key, *text;
+    struct err *(*check)(struct arena *a, const char *key, yyjson_val *map);
+};
+
+static struct err *check_maps(struct arena *a, const struct map_check *maps, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        yyjson_val *root;
+        if (text_is_empty(maps[i].text))
+            return err_new(a, &err_field_invalid, "%s", maps[i].key);
+        TRY(json_read(a, str_of(maps[i].text), &root));
+        TRY(maps[i].check(a, maps[i].key, root));
+    }
+    return NULL;
+}
+
 static struct err *check_ratio(struct arena *a, const struct settings *s)
 {
-    const struct {
-        const char *key, *text;
-        struct err *(*check)(struct arena *a, const char *key, yyjson_val *map);
-    } maps[] = {
+    const struct map_check maps[] = {
         {"ModelRatio", s->ratio.model_ratio, check_numbers},
         {"CompletionRatio", s->ratio.completion_ratio, check_numbers},
         {"ModelPrice", s->ratio.model_price, check_numbers},
@@ -134,14 +161,7 @@ static struct err *check_ratio(struct arena *a, const struct settings *s)
         {"GroupGroupRatio", s->ratio.group_group_ratio, check_nested},
         {"UserUsableGroups", s->ratio.user_usable_groups, check_texts},
     };
-    for (size_t i = 0; i < sizeof(maps) / sizeof(*maps); i++) {
-        yyjson_val *root;
-        if (text_is_empty(maps[i].text))
-            return err_new(a, &err_field_invalid, "%s", maps[i].key);
-        TRY(json_read(a, str_of(maps[i].text), &root));
-        TRY(maps[i].check(a, maps[i].key, root));
-    }
-    return NULL;
+    return check_maps(a, maps, sizeof(maps) / sizeof(*maps));
 }
 
 static struct err *check_relay(struct arena *a, const struct settings *s)
@@ -153,10 +173,49 @@ static struct err *check_relay(struct arena *a, const struct settings *s)
     return NULL;
 }
 
+static struct err *check_limits(struct arena *a, const char *key, yyjson_val *map)
+{
+    size_t i, max;
+    yyjson_val *name, *value;
+    yyjson_obj_foreach(map, i, max, name, value)
+    {
+        bool known = list_has("rpm,tpm,rpd,concurrency", yyjson_get_str(name));
+        if (!known || !yyjson_is_uint(value) || yyjson_get_uint(value) > SETTING_LIMIT_MAX)
+            return err_new(a, &err_field_invalid, "%s: %s", key, yyjson_get_str(name));
+    }
+    return check_names(a, key, map);
+}
+
+static struct err *check_limits_of(struct arena *a, const char *key, yyjson_val *map)
+{
+    size_t i, max;
+    yyjson_val *name, *value;
+    yyjson_obj_foreach(map, i, max, name, value)
+    {
+        if (!yyjson_is_obj(value))
+            return err_new(a, &err_field_invalid, "%s: %s", key, yyjson_get_str(name));
+        TRY(check_limits(a, key, value));
+    }
+    return check_names(a, key, map);
+}
+
+static struct err *check_limit(struct arena *a, const struct settings *s)
+{
+    const struct map_check maps[] = {
+        {"GlobalRateLimit", s->limit.global, check_limits},
+        {"AddressRateLimit", s->limit.address, check_limits},
+        {"ApiAddressRateLimit", s->limit.api, check_limits},
+        {"UserRateLimits", s->limit.users, check_limits_of},
+        {"ModelRateLimits", s->limit.models, check_limits_of},
+    };
+    return check_maps(a, maps, sizeof(maps) / sizeof(*maps));
+}
+
 const struct setting_group setting_groups[] = {
     {"ratio", ratio_fields, offsetof(struct settings, ratio), prices_default, check_ratio},
     {"relay", relay_fields, offsetof(struct settings, relay), NULL, check_relay},
     {"user", user_fields, offsetof(struct settings, user), NULL, NULL},
     {"site", site_fields, offsetof(struct settings, site), NULL, NULL},
+    {"limit", limit_fields, offsetof(struct settings, limit), NULL, check_limit},
     {0},
 };

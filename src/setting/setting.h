@@ -42,11 +42,19 @@ struct site_setting {
     int log_retention_days; // 0 = for ever
 };
 
+// {"rpm","tpm","rpd","concurrency"}: what is absent or 0 is not limited (docs/limits.md).
+struct limit_setting {
+    const char *global, *address, *api; // one of those; api: an address at the management API
+    const char *users;                  // {"group": one for each of its users, "*": of the others}
+    const char *models;                 // {"model": one, "*": one for each other model}
+};
+
 struct settings {
     struct ratio_setting ratio;
     struct relay_setting relay;
     struct user_setting user;
     struct site_setting site;
+    struct limit_setting limit;
 };
 
 struct setting_group {
@@ -57,6 +65,7 @@ struct setting_group {
     struct err *(*check)(struct arena *a, const struct settings *s); // NULL: the fields say it all
 };
 enum { SETTING_RATIO_MAX = 100000 }; // of every ratio and price: what price arithmetic can hold
+enum { SETTING_LIMIT_MAX = 1000000000 };
 #define SETTING_RATIO_LEAST 0.000001 // of those that are not 0
 
 extern const struct setting_group setting_groups[]; // ends with {0}

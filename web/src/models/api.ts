@@ -62,6 +62,10 @@ export interface Token {
   model_limits: string;
   group: string;
   allow_ips: string;
+  rpm: number;
+  tpm: number;
+  rpd: number;
+  concurrency: number;
   created_time: number;
   accessed_time: number;
   key: string;
@@ -77,6 +81,10 @@ export interface TokenInput {
   model_limits?: string;
   group?: string;
   allow_ips?: string;
+  rpm?: number;
+  tpm?: number;
+  rpd?: number;
+  concurrency?: number;
 }
 
 export interface TokenPatch {
@@ -90,6 +98,10 @@ export interface TokenPatch {
   model_limits?: string;
   group?: string;
   allow_ips?: string;
+  rpm?: number;
+  tpm?: number;
+  rpd?: number;
+  concurrency?: number;
 }
 
 export interface Channel {
@@ -112,6 +124,10 @@ export interface Channel {
   param_override: string;
   system_prompt: string;
   test_model: string;
+  rpm: number;
+  tpm: number;
+  rpd: number;
+  concurrency: number;
   response_time: number;
   used_quota: number;
   balance: number;
@@ -143,6 +159,10 @@ export interface ChannelInput {
   param_override?: string;
   system_prompt?: string;
   test_model?: string;
+  rpm?: number;
+  tpm?: number;
+  rpd?: number;
+  concurrency?: number;
 }
 
 export interface ChannelPatch {
@@ -166,6 +186,10 @@ export interface ChannelPatch {
   param_override?: string;
   system_prompt?: string;
   test_model?: string;
+  rpm?: number;
+  tpm?: number;
+  rpd?: number;
+  concurrency?: number;
 }
 
 export interface Log {

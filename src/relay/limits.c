@@ -1,0 +1,169 @@
+// How much callers and channels may ask for, and how callers are told (docs/limits.md).
+
+#include <string.h>
+#include <time.h>
+
+#include "common/arena.h"
+#include "common/clock.h"
+#include "relay/state.h"
+
+// --- asking ---------------------------------------------------------------------------
+
+// Of a flood, few are written down: see limit_note.
+static struct err *refusal(struct relay *r, const struct limit_who *whose,
+                           const struct limit_refusal *why)
+{
+    r->quiet = !limit_note(whose, r->loop->now_ms, &r->refused_count);
+    return limit_error(r->arena, why);
+}
+
+static struct limit_ticket *ticket(struct relay *r)
+{
+    if (!r->limits)
+        r->limits = NEW(r->arena, struct limit_ticket);
+    return r->limits;
+}
+
+struct err *relay_limit_address(struct relay *r)
+{
+    const struct limits *l = &r->snapshot->limits.address;
+    struct limit_who who = {LIMIT_ADDRESS, .name = r->ip};
+    struct limit_refusal why;
+    if (!limits_any(l) || limit_take(ticket(r), &who, l, 0, r->loop->now_ms, &why))
+        return NULL;
+    return refusal(r, &who, &why);
+}
+
+struct err *relay_limit_caller(struct relay *r)
+{
+    const struct snapshot_limits *all = &r->snapshot->limits;
+    const struct caller *c = r->caller;
+    if (!all->callers && !c->rated)
+        return NULL;
+    const struct {
+        struct limit_who who;
+        const struct limits *limits;
+    } asked[] = {
+        {{LIMIT_TOKEN, c->token_id}, &c->limits},
+        {{LIMIT_USER, c->user_id}, snapshot_limits_of(&all->users, c->user_group)},
+        {{LIMIT_MODEL, .name = r->head.model}, snapshot_limits_of(&all->models, r->head.model)},
+        {{LIMIT_GLOBAL}, &all->global},
+    };
+    struct limit_refusal why;
+    for (size_t i = 0; i < sizeof(asked) / sizeof(*asked); i++) {
+        const struct limits *l = asked[i].limits;
+        if (!l || !limits_any(l) ||
+            limit_take(ticket(r), &asked[i].who, l, r->token_estimate, r->loop->now_ms, &why))
+            continue;
+        limit_undo(r->limits, r->loop->now_ms);
+        return refusal(r, &(struct limit_who){LIMIT_USER, c->user_id}, &why);
+    }
+    return NULL;
+}
+
+// --- channels -------------------------------------------------------------------------
+
+bool relay_limit_channel(struct relay *r)
+{
+    const struct snapshot_channel *c = r->choice.channel;
+    struct limit_refusal why;
+    if (r->channel_limits) // of the attempt before
+        limit_settle(r->channel_limits, 0, r->loop->now_ms);
+    if (!c->limited)
+        return true;
+    if (!r->channel_limits)
+        r->channel_limits = NEW(r->arena, struct limit_ticket);
+    return limit_take(r->channel_limits, &(struct limit_who){LIMIT_CHANNEL, c->row.id}, &c->limits,
+                      r->token_estimate, r->loop->now_ms, &why);
+}
+
+struct err *relay_limit_channels(struct relay *r)
+{
+    if (r->limits) // it was not the caller who asked for too much
+        limit_undo(r->limits, r->loop->now_ms);
+    return refusal(r, &(struct limit_who){LIMIT_USER, r->caller->user_id}, &r->choice.full);
+}
+
+void relay_limit_done(struct relay *r, int64_t tokens)
+{
+    if (r->limits)
+        limit_settle(r->limits, tokens, r->loop->now_ms);
+    if (r->channel_limits)
+        limit_settle(r->channel_limits, tokens, r->loop->now_ms);
+}
+
+// --- telling --------------------------------------------------------------------------
+
+// "6m0s", "1.5s", "20ms", as OpenAI's.
+static const char *duration(struct arena *a, int64_t ms)
+{
+    if (ms < 1000)
+        return arena_printf(a, "%dms", (int)ms);
+    int64_t s = ms / 1000, minutes = s / 60;
+    if (minutes >= 60)
+        return arena_printf(a, "%dh%dm%ds", (int)(minutes / 60), (int)(minutes % 60),
+                            (int)(s % 60));
+    if (minutes)
+        return arena_printf(a, "%dm%ds", (int)minutes, (int)(s % 60));
+    return ms % 1000 ? arena_printf(a, "%d.%03ds", (int)s, (int)(ms % 1000))
+                     : arena_printf(a, "%ds", (int)s);
+}
+
+// RFC 3339, as Anthropic's.
+static const char *instant(struct arena *a, int64_t ms)
+{
+    time_t at = (time_t)((clock_now_ms() + ms + 999) / 1000);
+    struct tm t;
+    char text[32];
+    gmtime_r(&at, &t);
+    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &t);
+    return arena_strdup(a, text);
+}
+
+static const struct style {
+    const struct dialect *dialect;
+    const char *names[2][3]; // requests, tokens: limit, remaining, reset
+    const char *(*reset)(struct arena *a, int64_t ms);
+} styles[] = {
+    {&openai_dialect,
+     {{"x-ratelimit-limit-requests", "x-ratelimit-remaining-requests",
+       "x-ratelimit-reset-requests"},
+      {"x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"}},
+     duration},
+    {&claude_dialect,
+     {{"anthropic-ratelimit-requests-limit", "anthropic-ratelimit-requests-remaining",
+       "anthropic-ratelimit-requests-reset"},
+      {"anthropic-ratelimit-tokens-limit", "anthropic-ratelimit-tokens-remaining",
+       "anthropic-ratelimit-tokens-reset"}},
+     instant},
+};
+
+// Gemini's API has no such headers: its clients read the body.
+static const struct style *style_of(const struct dialect *d)
+{
+    if (d == &responses_dialect)
+        d = &openai_dialect;
+    for (size_t i = 0; i < sizeof(styles) / sizeof(*styles); i++)
+        if (styles[i].dialect == d)
+            return &styles[i];
+    return NULL;
+}
+
+size_t relay_limit_headers(const struct relay *r, struct http_header to[LIMIT_HEADERS])
+{
+    const struct style *style = style_of(r->route->speaks);
+    size_t n = 0;
+    for (int i = 0; i < 2 && style && r->limits; i++) {
+        const struct limit_view *v = i ? &r->limits->tokens : &r->limits->requests;
+        const char *const *names = style->names[i];
+        if (!v->most)
+            continue;
+        to[n++] = (struct http_header){str_of(names[0]),
+                                       str_of(arena_printf(r->arena, "%lld", (long long)v->most))};
+        to[n++] = (struct http_header){str_of(names[1]),
+                                       str_of(arena_printf(r->arena, "%lld", (long long)v->left))};
+        to[n++] =
+            (struct http_header){str_of(names[2]), str_of(style->reset(r->arena, v->reset_ms))};
+    }
+    return n;
+}
