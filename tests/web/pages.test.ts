@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test
 import type { Browser } from "playwright-core";
 import { ask, OPENAI_KEY } from "../support/fake";
 import { Gateway } from "../support/gateway";
+import { PNG } from "../support/png";
 import { ROOT_PASSWORD } from "../support/server";
 import { launch, type Look, lookName, Visitor } from "./browser";
 
@@ -25,6 +26,12 @@ const PAGES: [path: string, ready: string][] = [
   ["user", ".tf-list"],
   ["pricing", ".tf-list"],
 ];
+const ENDPOINTS = [
+  ["Chat Completions", "/v1/chat/completions"],
+  ["Responses", "/v1/responses"],
+  ["Messages", "/v1/messages"],
+  ["Gemini", ":streamGenerateContent"],
+] as const;
 const nameOf = (path: string) => path.replace("?tab=", "-").replace(/\?.*/, "");
 
 const gw = new Gateway();
@@ -99,7 +106,7 @@ describe("an administrator's work", () => {
     const { page } = visitor;
     await enter(visitor, "/playground");
     const before = await page.locator("header").first().innerText();
-    await page.locator(".tf-wishes .semi-select").first().click();
+    await page.locator(".tf-wishes .semi-select").nth(1).click();
     await page.locator(".semi-select-option", { hasText: "claude-sonnet-4-6" }).click();
     await page.locator("textarea[name=say]").fill("Hello there");
     await page.getByRole("tab", { name: "curl" }).click();
@@ -121,31 +128,64 @@ describe("an administrator's work", () => {
     await page.locator(".tf-message").last().getByText("word1").waitFor();
     await page.getByRole("button", { name: "Stop" }).click();
     await page.getByText("Stopped.").waitFor();
-    await page.getByRole("button", { name: "Show in the log" }).click();
+    await page.getByRole("link", { name: "Show in the log" }).last().click();
     await page.locator(".semi-table-tbody .semi-table-row").first().waitFor();
     await visitor.go("/", ".tf-hero");
     expect(await page.locator("header").first().innerText()).not.toBe(before);
     await visitor.close();
   });
 
-  test("thinking and tools are shown", async () => {
-    const visitor = await Visitor.open(browser, gw.server.url, { ...EN, theme: "dark" });
-    const { page } = visitor;
-    await enter(visitor, "/playground");
-    await page.locator(".tf-wishes .semi-select").first().click();
-    await page.locator(".semi-select-option", { hasText: "claude-sonnet-4-6" }).click();
-    const tools = [{ type: "function", function: { name: "weather", parameters: {} } }];
-    await page.getByPlaceholder('[{"type": "function", …}]').fill(JSON.stringify(tools));
-    await page.locator(".tf-wishes .semi-select").nth(2).click();
-    await page.locator(".semi-select-option", { hasText: "Low" }).click();
-    const wish = { thinking: "let me see", tools: [{ name: "weather", args: { city: "Paris" } }] };
-    await page.locator("textarea[name=say]").fill(ask({ reply: "Looking", ...wish }, "Weather?"));
-    await page.getByRole("button", { name: "Send" }).click();
-    await page.locator(".tf-tool", { hasText: "Paris" }).waitFor();
-    await page.locator(".tf-thinking").waitFor();
-    await visitor.inspect("playground-tools", { ...EN, theme: "dark" });
-    await visitor.close();
-  });
+  for (const [endpoint, path] of ENDPOINTS)
+    test(`${endpoint}: a picture, thinking, a call and its result`, async () => {
+      const look: Look = { ...EN, theme: "dark" };
+      const visitor = await Visitor.open(browser, gw.server.url, look);
+      const { page } = visitor;
+      await enter(visitor, "/playground");
+      const choose = async (select: number, option: string) => {
+        await page.locator(".tf-wishes .semi-select").nth(select).click();
+        await page.locator(".semi-select-option", { hasText: option }).click();
+      };
+      await choose(0, endpoint);
+      await choose(1, "claude-opus-5");
+      await choose(3, "Low");
+      const tools = [{ name: "weather", parameters: { type: "object", properties: {} } }];
+      await page.getByLabel("Tools (JSON)").fill("[");
+      await page.locator(".tf-wishes .tf-note-error").waitFor();
+      await page.getByLabel("Tools (JSON)").fill(JSON.stringify(tools));
+      const picture = {
+        name: "dot.png",
+        mimeType: "image/png",
+        buffer: Buffer.from(PNG, "base64"),
+      };
+      await page.locator("input[type=file]").setInputFiles(picture);
+      await page.locator(".tf-thumb img").waitFor();
+      const wish = {
+        thinking: "let me see",
+        reply: "Looking",
+        tools: [{ name: "weather", args: { city: "Paris" } }],
+        then: { reply: "It is sunny in Paris." },
+      };
+      await page.locator("textarea[name=say]").fill(ask(wish, "Weather?"));
+      await page.getByRole("button", { name: "Send" }).click();
+      await page.locator(".tf-tool", { hasText: "Paris" }).waitFor();
+      await page.locator(".tf-thinking", { hasText: "let me see" }).waitFor();
+      await page.locator(".tf-message-user .tf-picture").waitFor();
+      const result = page.locator(".tf-say textarea[aria-label='Result of weather']");
+      await result.fill('{"sky":"clear"}');
+      await visitor.inspect(`playground-${endpoint.replaceAll(" ", "-").toLowerCase()}`, look);
+      await page.getByRole("button", { name: "Send" }).click();
+      await page.getByText("It is sunny in Paris.", { exact: true }).waitFor();
+      await page.getByRole("button", { name: "Send" }).waitFor();
+      await page.getByRole("tab", { name: "curl" }).click();
+      await page.locator(".tf-curl pre", { hasText: path }).waitFor();
+      await page.locator(".tf-curl pre", { hasText: "clear" }).waitFor();
+      // the first exchange can still be looked at
+      await page.getByRole("button", { name: "Request and response" }).first().click();
+      expect(await page.locator(".tf-curl pre").innerText()).not.toContain("clear");
+      await page.getByRole("tab", { name: "Response" }).click();
+      await page.locator(".tf-wire .tf-json").waitFor();
+      await visitor.close();
+    });
 
   test("somebody new: nothing used, no key, no administration", async () => {
     const visitor = await Visitor.open(browser, gw.server.url, EN);

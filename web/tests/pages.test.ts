@@ -1,83 +1,8 @@
 import { describe, expect, test } from "vitest";
-import {
-  curlOf,
-  eventsOf,
-  NO_ANSWER,
-  requestOf,
-  withChunk,
-  type Wishes,
-} from "../src/helpers/chat.ts";
 import { entriesOf, numbersOf, readObject, textOf } from "../src/helpers/json.ts";
 import { NO_PRICES, type PriceTexts, rowsOf, withRow } from "../src/helpers/prices.ts";
 import { byModel, chartOf, roundUp, sumOf } from "../src/helpers/usage.ts";
 import { keysOff, listOf } from "../src/models/channel.ts";
-
-const WISHES: Wishes = {
-  model: "m",
-  system: "",
-  stream: true,
-  temperature: undefined,
-  top_p: undefined,
-  max_tokens: undefined,
-  effort: "",
-  tools: "",
-};
-
-describe("chat", () => {
-  const streamOf = (pieces: Uint8Array[]) =>
-    new ReadableStream<Uint8Array>({
-      start(control) {
-        for (const piece of pieces) control.enqueue(piece);
-        control.close();
-      },
-    });
-
-  test("events, however the bytes were cut", async () => {
-    const bytes = new TextEncoder().encode(
-      'data: {"a":"é"}\r\n\r\n: note\n\ndata:x\ndata: y\n\ndata: [DONE]',
-    );
-    for (const size of [1, 2, 7, 1000]) {
-      const pieces: Uint8Array[] = [];
-      for (let i = 0; i < bytes.length; i += size) pieces.push(bytes.slice(i, i + size));
-      const found: string[] = [];
-      for await (const data of eventsOf(streamOf(pieces))) found.push(data);
-      expect(found).toEqual(['{"a":"é"}', "x\ny", "[DONE]"]);
-    }
-  });
-
-  test("text, thinking, tools and usage add up", () => {
-    const answer = [
-      { choices: [{ delta: { reasoning_content: "hm" } }] },
-      { choices: [{ delta: { content: "He" } }] },
-      { choices: [{ delta: { content: "llo" } }] },
-      { choices: [{ delta: { tool_calls: [{ index: 0, id: "c", function: { name: "f" } }] } }] },
-      { choices: [{ delta: { tool_calls: [{ index: 0, function: { arguments: "{}" } }] } }] },
-      { choices: [{ delta: {}, finish_reason: "stop" }] },
-      { choices: [], usage: { prompt_tokens: 1, completion_tokens: 2 } },
-    ].reduce(withChunk, NO_ANSWER);
-    expect(answer).toEqual({
-      text: "Hello",
-      thinking: "hm",
-      tools: [{ id: "c", name: "f", arguments: "{}" }],
-      finish: "stop",
-      usage: { prompt_tokens: 1, completion_tokens: 2 },
-    });
-  });
-
-  test("only what was wished for is sent", () => {
-    const said = [{ role: "user" as const, content: "it's" }];
-    const request = requestOf(WISHES, said);
-    expect(Object.keys(request).sort()).toEqual(["messages", "model", "stream", "stream_options"]);
-    expect(requestOf({ ...WISHES, system: " s ", stream: false, tools: "[]" }, said)).toEqual({
-      model: "m",
-      messages: [{ role: "system", content: "s" }, ...said],
-      stream: false,
-      tools: [],
-    });
-    expect(() => requestOf({ ...WISHES, tools: "[" }, said)).toThrow();
-    expect(curlOf("http://h", "k", request)).toContain(`it'\\''s`);
-  });
-});
 
 describe("usage", () => {
   const row = (at: number, model: string, quota: number, errors = 0) => ({

@@ -7,14 +7,29 @@ import "./JsonView.css";
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 const FOLDED_FROM = 4; // levels
+/** Of a text that is a picture's bytes, say; it is copied as a whole. */
+const TEXT_MOST = 2000;
 
 function Leaf({ value }: { value: null | boolean | number | string }) {
   const kind = value === null ? "null" : typeof value;
-  return <span className={`tf-json-${kind}`}>{JSON.stringify(value)}</span>;
+  const long = typeof value === "string" && value.length > TEXT_MOST;
+  const text = JSON.stringify(long ? `${value.slice(0, TEXT_MOST / 10)}…` : value);
+  return (
+    <span className={`tf-json-${kind}`}>
+      {text}
+      {long && ` (${value.length})`}
+    </span>
+  );
 }
 
-function Branch({ value, level }: { value: Json[] | { [key: string]: Json }; level: number }) {
-  const [open, setOpen] = useState(level < FOLDED_FROM);
+interface BranchProps {
+  value: Json[] | { [key: string]: Json };
+  /** How many levels are still shown open. */
+  levels: number;
+}
+
+function Branch({ value, levels }: BranchProps) {
+  const [open, setOpen] = useState(levels > 0);
   const list = Array.isArray(value);
   const entries = Object.entries(value);
   const [begin, end] = list ? ["[", "]"] : ["{", "}"];
@@ -35,7 +50,7 @@ function Branch({ value, level }: { value: Json[] | { [key: string]: Json }; lev
             {entries.map(([key, one], i) => (
               <div key={key}>
                 {!list && <span className="tf-json-key">{JSON.stringify(key)}: </span>}
-                <Value value={one} level={level + 1} />
+                <Value value={one} levels={levels - 1} />
                 {i < entries.length - 1 && ","}
               </div>
             ))}
@@ -47,15 +62,21 @@ function Branch({ value, level }: { value: Json[] | { [key: string]: Json }; lev
   );
 }
 
-function Value({ value, level }: { value: Json; level: number }): ReactNode {
+function Value({ value, levels }: { value: Json; levels: number }): ReactNode {
   return value !== null && typeof value === "object" ? (
-    <Branch value={value} level={level} />
+    <Branch value={value} levels={levels} />
   ) : (
     <Leaf value={value} />
   );
 }
 
-export function JsonView({ text, label }: { text: string; label: string }) {
+interface Props {
+  text: string;
+  label: string;
+  levels?: number;
+}
+
+export function JsonView({ text, label, levels = FOLDED_FROM }: Props) {
   const { t } = useTranslation();
   const parsed = useMemo(() => {
     try {
@@ -70,7 +91,7 @@ export function JsonView({ text, label }: { text: string; label: string }) {
       <div className="tf-json-copy">
         <CopyButton text={pretty} what={t("common.json")} />
       </div>
-      <pre>{parsed ? <Value value={parsed.value} level={0} /> : text}</pre>
+      <pre>{parsed ? <Value value={parsed.value} levels={levels} /> : text}</pre>
     </div>
   );
 }
