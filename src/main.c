@@ -30,6 +30,7 @@
 #include "service/setup.h"
 #include "service/shared.h"
 #include "service/snapshot.h"
+#include "service/watch.h"
 #include "setting/boot.h"
 
 enum { EXIT_FINE, EXIT_FAILED, EXIT_USAGE };
@@ -256,6 +257,7 @@ static void raise_file_limit(void)
 static struct err *start(struct arena *a)
 {
     TRY(prepare(a));
+    TRY(watch_setup(node.pool, a));
     TRY(snapshot_setup(node.pool, a));
     TRY(start_ledger(a));
     TRY(make_root(a));
@@ -264,6 +266,7 @@ static struct err *start(struct arena *a)
     workers_start(WORKER_THREADS);
     keeper_start(node.pool);
     TRY(shared_start(node.pool, a, node.boot.redis_dsn));
+    watch_start();
     return start_loops(a);
 }
 
@@ -299,6 +302,7 @@ static void stop(void)
         pthread_join(node.loops[i].thread, NULL);
     keeper_stop();
     workers_stop();
+    watch_stop();
     shared_stop();
     for (int i = 0; i < node.boot.workers; i++)
         loop_free(node.loops[i].loop);

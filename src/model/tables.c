@@ -3,6 +3,7 @@
 #include "model/tables.h"
 
 #include "model/ability.h"
+#include "model/change.h"
 #include "model/channel.h"
 #include "model/config.h"
 #include "model/fact.h"
@@ -15,7 +16,7 @@
 const struct table *const model_tables[] = {
     &user_table,    &channel_table, &token_table,  &ability_table,
     &log_table,     &lease_table,   &config_table, &journal_position_table,
-    &session_table, &fact_table,    NULL,
+    &session_table, &fact_table,    &change_table, NULL,
 };
 
 const struct migration model_migrations[] = {

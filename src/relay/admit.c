@@ -58,7 +58,9 @@ void relay_load_caller(struct job *job)
     struct err *e = db_lease(relay_pool(), r->arena, &db);
     if (!e)
         e = directory_load(db, r->arena, r->digest, &r->caller);
-    r->failed = e;
+    if (e) // the database is away: what was known of him holds
+        r->caller = directory_believe(r->digest);
+    r->failed = r->caller ? NULL : e;
 }
 
 // --- may they ---------------------------------------------------------------------

@@ -28,6 +28,7 @@ static struct shard {
 } shards[SHARDS];
 
 static _Atomic int64_t generation; // of everything: a load that began before a change is not kept
+static _Atomic int64_t epoch; // entries of an earlier one must be read again, if that is possible
 
 static struct shard *shard_of(const unsigned char *digest)
 {
@@ -61,20 +62,43 @@ static void unlist(struct shard *s, struct caller **at)
         caller_free(c);
 }
 
+// With the shard's lock held.
+static struct caller **place_of(struct shard *s, const unsigned char *digest)
+{
+    struct caller **at = bucket_of(s, digest);
+    while (*at && !hash_same((*at)->digest, digest, SHA256_SIZE))
+        at = &(*at)->next;
+    return at;
+}
+
 struct caller *directory_find(const unsigned char digest[SHA256_SIZE])
 {
     struct shard *s = shard_of(digest);
     pthread_mutex_lock(&s->lock);
-    struct caller **at = bucket_of(s, digest);
-    while (*at && !hash_same((*at)->digest, digest, SHA256_SIZE))
-        at = &(*at)->next;
-    struct caller *c = *at;
+    struct caller **at = place_of(s, digest), *c = *at;
     if (c && c->unknown && clock_steady_ms() > c->forget_ms) {
         unlist(s, at);
         c = NULL;
     }
+    if (c && c->epoch != atomic_load_explicit(&epoch, memory_order_relaxed))
+        c = NULL;
     if (c)
         c->refs++;
+    pthread_mutex_unlock(&s->lock);
+    return c;
+}
+
+struct caller *directory_believe(const unsigned char digest[SHA256_SIZE])
+{
+    struct shard *s = shard_of(digest);
+    pthread_mutex_lock(&s->lock);
+    struct caller *c = *place_of(s, digest);
+    if (c && c->unknown)
+        c = NULL;
+    if (c) {
+        c->epoch = atomic_load(&epoch);
+        c->refs++;
+    }
     pthread_mutex_unlock(&s->lock);
     return c;
 }
@@ -150,7 +174,7 @@ static void make_room(struct shard *s, const struct caller *c)
             unlist(s, &s->buckets[s->hand]);
 }
 
-static void list(struct caller *c, int64_t began)
+static void list(struct caller *c, int64_t began, int64_t since)
 {
     struct shard *s = shard_of(c->digest);
     pthread_mutex_lock(&s->lock);
@@ -162,6 +186,7 @@ static void list(struct caller *c, int64_t began)
         }
     }
     c->refs = 1;
+    c->epoch = since;
     if (atomic_load(&generation) == began) {
         make_room(s, c);
         c->next = *bucket;
@@ -194,7 +219,7 @@ static struct caller *known_new(const struct token *t, const struct user *u)
 struct err *directory_load(struct db *db, struct arena *a, const unsigned char digest[SHA256_SIZE],
                            struct caller **out)
 {
-    int64_t began = atomic_load(&generation);
+    int64_t began = atomic_load(&generation), since = atomic_load(&epoch);
     struct token token;
     struct user user;
     struct err *e = token_by_digest(db, a, hash_hex(a, digest, SHA256_SIZE), &token);
@@ -204,7 +229,7 @@ struct err *directory_load(struct db *db, struct arena *a, const unsigned char d
         return e;
     struct caller *c = e ? unknown_new() : known_new(&token, &user);
     memcpy(c->digest, digest, SHA256_SIZE);
-    list(c, began);
+    list(c, began, since);
     *out = c;
     return NULL;
 }
@@ -230,14 +255,30 @@ static void forget(bool by_token, int64_t id)
     }
 }
 
-static void on_token(int64_t id)
+// Any of them: nobody is forgotten, so that relays go on if the database goes away meanwhile.
+static void doubt_all(void)
 {
-    forget(true, id);
+    atomic_fetch_add(&epoch, 1);
 }
 
-static void on_user(int64_t id)
+static struct err *on_token(struct arena *a, int64_t id)
 {
-    forget(false, id);
+    (void)a;
+    if (id)
+        forget(true, id);
+    else
+        doubt_all();
+    return NULL;
+}
+
+static struct err *on_user(struct arena *a, int64_t id)
+{
+    (void)a;
+    if (id)
+        forget(false, id);
+    else
+        doubt_all();
+    return NULL;
 }
 
 void directory_setup(void)

@@ -33,6 +33,7 @@ struct caller {
     struct caller *next;
     struct arena *arena;
     int64_t forget_ms; // clock_steady_ms, for unknown ones
+    int64_t epoch;     // in which it was read
     int refs;
     bool listed;
 };
@@ -41,9 +42,14 @@ void directory_setup(void); // listens to changes of users and tokens
 
 // Held, or NULL: not in memory.
 struct caller *directory_find(const unsigned char digest[SHA256_SIZE]);
-// On a worker: from SQL into memory, held. An unknown key is a caller too.
+// On a worker: from SQL into memory, held. An unknown key is a caller too. Where SQL cannot be
+// asked, the caller as he was known before all were doubted (change_publish with id 0), else the
+// error.
 struct err *directory_load(struct db *db, struct arena *a, const unsigned char digest[SHA256_SIZE],
                            struct caller **out);
+// Where SQL cannot be asked: the caller as he was known before all were doubted (change_publish
+// with id 0), held, and from now on found again; NULL if he was not.
+struct caller *directory_believe(const unsigned char digest[SHA256_SIZE]);
 void directory_release(struct caller *c); // NULL is fine
 
 bool caller_may_model(const struct caller *c, const char *model);

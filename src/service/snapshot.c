@@ -333,15 +333,13 @@ static struct err *build(struct arena *a)
 }
 
 // On the publisher's thread, which has just committed: the next request sees the change.
-static void on_change(int64_t id)
+static struct err *on_change(struct arena *a, int64_t id)
 {
     (void)id;
-    ARENA(a);
     pthread_mutex_lock(&current.building);
     struct err *e = build(a);
     pthread_mutex_unlock(&current.building);
-    if (e)
-        log_error("snapshot: not rebuilt: %s: %s", e->kind->code, e->detail);
+    return e;
 }
 
 struct err *snapshot_setup(struct db_pool *pool, struct arena *a)

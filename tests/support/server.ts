@@ -39,6 +39,8 @@ export interface ServerOptions {
   env?: Record<string, string>;
   /** Make the root account at once; otherwise the program offers its set-up link. */
   root?: boolean;
+  /** Serve on this database, which others may share, instead of one of its own. */
+  dsn?: string;
 }
 
 export class TestServer {
@@ -60,7 +62,7 @@ export class TestServer {
   static async start(options: ServerOptions = {}): Promise<TestServer> {
     const server = new TestServer(options);
     const dsn = process.env["TF_TEST_DSN"];
-    if (dsn) server.database = await createDatabase(dsn);
+    if (dsn && !options.dsn) server.database = await createDatabase(dsn);
     await server.launch();
     if (options.root !== false) {
       const root = await server.admin.get<User>("/api/user/self");
@@ -241,6 +243,7 @@ export class TestServer {
       HOST: "127.0.0.1",
       DATA_DIR: this.dataDir,
       ...(this.database ? { SQL_DSN: this.database.dsn } : {}),
+      ...(this.options.dsn ? { SQL_DSN: this.options.dsn } : {}),
       WORKERS: "2",
       JOURNAL_SYNC_MS: "5",
       LOG_FORMAT: "json",

@@ -11,19 +11,25 @@
 
 static char heard[64];
 
-static void on_token(int64_t id)
+static struct err *on_token(struct arena *a, int64_t id)
 {
+    (void)a;
     snprintf(heard + (heard[0] ? 3 : 0), 8, "t%02d", (int)id);
+    return NULL;
 }
 
-static void on_user(int64_t id)
+static struct err *on_user(struct arena *a, int64_t id)
 {
+    (void)a;
     snprintf(heard + (heard[0] ? 3 : 0), 8, "u%02d", (int)id);
+    return NULL;
 }
 
-static void on_user_too(int64_t id)
+static struct err *on_user_too(struct arena *a, int64_t id)
 {
+    (void)a;
     snprintf(heard + (heard[0] ? 3 : 0), 8, "v%02d", (int)id);
+    return NULL;
 }
 
 static void only_the_kind_listened_for(void **state)
