@@ -21,6 +21,20 @@ void chat_dropped(const struct chat_target *to, const char *what)
     buf_puts(to->dropped, what);
 }
 
+struct err *chat_write_request(struct arena *a, const struct dialect *dialect,
+                               const struct chat_request *in, const struct chat_target *to,
+                               struct buf *out)
+{
+    TRY(dialect->write_request(a, in, to, out));
+    const char *const *names = in->owner && in->owner != dialect ? in->owner->alone : NULL;
+    for (; names && *names; names++) {
+        yyjson_val *said = yyjson_obj_get(in->body, *names);
+        if (said && !yyjson_is_null(said))
+            chat_dropped(to, *names);
+    }
+    return NULL;
+}
+
 struct chat_error chat_error_of(const struct err *e, const char *message)
 {
     return (struct chat_error){e->status, .code = str_of(e->kind->code),

@@ -358,6 +358,10 @@ struct dialect {
     const char *name;
     const char *stream_type; // Content-Type of a streamed answer
 
+    // Members of a request that mean nothing elsewhere, and must not be lost without a word
+    // (NULL-terminated; NULL: none).
+    const char *const *alone;
+
     // As spoken by a caller.
     struct err *(*read_head)(struct arena *a, yyjson_val *body, struct chat_head *out);
     // What stands in the address instead of the body: model, streaming. NULL: nothing does.
@@ -396,6 +400,11 @@ extern const struct dialect openai_dialect, claude_dialect, gemini_dialect, resp
     cohere_dialect;
 
 // --- what a relay calls ---------------------------------------------------------------
+
+// The request as `to` wants it; what only the caller's own dialect knows is named as dropped.
+struct err *chat_write_request(struct arena *a, const struct dialect *dialect,
+                               const struct chat_request *in, const struct chat_target *to,
+                               struct buf *out);
 
 // Bytes -> JSON -> dialect; err_upstream_failed when it is not JSON. Frames may be left out (see
 // `signs`): then only usage, failure and end are told.

@@ -69,8 +69,7 @@ struct form {
 };
 
 static const struct form openai_form = {put_openai, "data"}, claude_form = {put_claude, "data"},
-                         gemini_form = {put_gemini, "models"},
-                         cohere_form = {put_cohere, "models"};
+                         gemini_form = {put_gemini, "models"}, cohere_form = {put_cohere, "models"};
 
 // Cohere has the path of OpenAI: its packages say who they are, and its parameters are its own.
 static bool is_cohere(const struct relay *r)

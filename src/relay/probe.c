@@ -90,7 +90,7 @@ static struct err *begin(struct probing *p, struct arena *a, const struct channe
     p->attempt = (struct attempt){
         .arena = a,
         .provider = provider,
-        .mode = provider_mode(provider, mode, model),
+        .mode = provider_mode(provider, mode, model, c->other),
         .base_url = c->base_url,
         .key = choose_key(a, c),
         .model = model,

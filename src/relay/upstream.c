@@ -175,7 +175,7 @@ static struct err *translate_body(struct relay *r)
     struct buf *body = NEW(r->arena, struct buf);
     *body = BUF(OUT_MOST);
     arena_defer(r->arena, free_buf, body);
-    TRY(r->attempt.dialect->write_request(r->arena, request, &r->target, body));
+    TRY(chat_write_request(r->arena, r->attempt.dialect, request, &r->target, body));
     if (body->overflow)
         return err_new(r->arena, &err_body_too_large, "translated request");
     r->call->body[0] = buf_view(body);
@@ -204,7 +204,7 @@ static struct err *find_provider(struct relay *r)
                        (long long)c->row.id, c->row.type);
     buf_clear(&r->attempt.headers);
     struct buf headers = r->attempt.headers.limit ? r->attempt.headers : BUF(64 << 10);
-    enum relay_mode mode = provider_mode(p, r->route->mode, r->sent_model);
+    enum relay_mode mode = provider_mode(p, r->route->mode, r->sent_model, c->row.other);
     const struct dialect *dialect = provider_dialect(p, mode);
     r->translated = dialect != r->route->speaks;
     r->attempt = (struct attempt){

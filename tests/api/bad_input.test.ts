@@ -485,6 +485,13 @@ describe("HTTP itself", () => {
     connection.close();
   });
 
+  test("agents that look whether anybody is there find the door", async () => {
+    const connection = await RawConnection.open(gw.server.port);
+    connection.send(`HEAD / HTTP/1.1\r\n${host()}\r\n\r\n`);
+    expect((await connection.reply({ head: true }))?.status).toBe(200);
+    connection.close();
+  });
+
   test("HTTP/1.0 and Connection: close end the connection", async () => {
     for (const request of [
       "GET /healthz HTTP/1.0\r\n\r\n",

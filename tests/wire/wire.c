@@ -259,7 +259,7 @@ static struct err *prepare(struct run *r)
                                      .quirks = r->provider->quirks,
                                      .stream = r->request.head.stream,
                                      .dropped = &r->dropped};
-    enum relay_mode mode = provider_mode(r->provider, r->mode, r->target.model);
+    enum relay_mode mode = provider_mode(r->provider, r->mode, r->target.model, head_text(r, "other", ""));
     const struct dialect *dialect = provider_dialect(r->provider, mode);
     if (r->request.kept && dialect != r->speaks)
         return err_new(r->a, &err_state_unsupported, "%s", r->request.kept);
@@ -299,7 +299,7 @@ static void expect_attempt(struct run *r, const struct section *s)
     if (!is_chat(r) || !str_trim(rest).n)
         return;
     BUF_HERE(out, LIMIT);
-    struct err *e = r->attempt.dialect->write_request(r->a, &r->request, &r->target, &out);
+    struct err *e = chat_write_request(r->a, r->attempt.dialect, &r->request, &r->target, &out);
     if (e)
         complain(r, s, "%s (%s)", e->kind->code, e->detail);
     expect_json(r, s, buf_view(&out), str_trim(rest));

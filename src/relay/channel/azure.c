@@ -2,7 +2,7 @@
 
 #include "relay/channel/azure.h"
 
-#include <stddef.h>
+#include <string.h>
 
 #include "common/arena.h"
 #include "relay/channel/provider.h"
@@ -16,6 +16,14 @@ static bool is_dated(const char *version)
 static bool is_scoped(enum relay_mode mode)
 {
     return mode != MODE_RESPONSES && mode != MODE_MODELS;
+}
+
+// The first dated version with responses (azure.md 2); before it they are had as chat completions.
+static const char FIRST_RESPONSES[] = "2025-03-01";
+
+bool azure_has_mode(enum relay_mode mode, const char *version)
+{
+    return mode != MODE_RESPONSES || !is_dated(version) || strcmp(version, FIRST_RESPONSES) >= 0;
 }
 
 struct err *azure_url(struct attempt *t)

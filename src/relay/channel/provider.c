@@ -159,12 +159,15 @@ static bool only_responses(const char *model)
     return str_starts(str_of(model), "gpt-5") && strstr(model, "-pro");
 }
 
-enum relay_mode provider_mode(const struct provider *p, enum relay_mode mode, const char *model)
+enum relay_mode provider_mode(const struct provider *p, enum relay_mode mode, const char *model,
+                              const char *other)
 {
-    if (mode == MODE_RESPONSES && !p->path[MODE_RESPONSES])
+    bool responses =
+        p->path[MODE_RESPONSES] && (!p->has_mode || p->has_mode(MODE_RESPONSES, other));
+    if (mode == MODE_RESPONSES && !responses)
         return MODE_CHAT;
     bool must = !p->path[MODE_CHAT] || (p->quirks & OPENAI_RULES && only_responses(model));
-    return mode == MODE_CHAT && p->path[MODE_RESPONSES] && must ? MODE_RESPONSES : mode;
+    return mode == MODE_CHAT && responses && must ? MODE_RESPONSES : mode;
 }
 
 const struct dialect *provider_dialect(const struct provider *p, enum relay_mode mode)

@@ -25,6 +25,8 @@ struct provider {
     const char *logo;                      // the console's icon
 
     // Hooks for what data cannot say. NULL means the dialect's own behaviour.
+    // Whether a channel with this `other` can be asked at a path of the row.
+    bool (*has_mode)(enum relay_mode mode, const char *other);
     struct err *(*fix_url)(struct attempt *t);
     // fix_request runs where a request is translated; one of the same dialect stays as it was sent.
     struct err *(*fix_request)(struct attempt *t, struct chat_request *request);
@@ -58,7 +60,8 @@ int provider_types(void);                      // one more than the largest type
 
 // What this provider is asked when its caller asks for `mode`: a conversation may be had at either
 // of two paths (chat or responses), in the caller's own words if it can be.
-enum relay_mode provider_mode(const struct provider *p, enum relay_mode mode, const char *model);
+enum relay_mode provider_mode(const struct provider *p, enum relay_mode mode, const char *model,
+                              const char *other);
 const struct dialect *provider_dialect(const struct provider *p, enum relay_mode mode);
 
 // Builds URL and headers. A path in the base URL is honoured; where it ends in a version ("/v1",

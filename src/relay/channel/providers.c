@@ -43,6 +43,7 @@ static const struct provider providers[] = {
             [MODE_MODELS] = "/models",
         },
         .quirks = OPENAI_RULES | NEEDS_BASE_URL, .fix_url = azure_url,
+        .has_mode = azure_has_mode,
     },
     [8] = {
         .name = "Custom", .logo = "custom", // any server of OpenAI's protocol

@@ -182,9 +182,12 @@ static void write_tokens(struct buf *out, int64_t tokens)
 static const char *const signs[] = {"message_start", "message_delta", "message_stop", "\"error\"",
                                     NULL};
 
+static const char *const alone[] = {"context_management", "mcp_servers", "container", NULL};
+
 const struct dialect claude_dialect = {
     .name = "claude",
     .stream_type = "text/event-stream; charset=utf-8",
+    .alone = alone,
     .read_head = read_head,
     .parse_request = claude_parse_request,
     .write_event = claude_write_event,

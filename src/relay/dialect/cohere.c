@@ -128,9 +128,12 @@ static bool read_error(yyjson_val *body, struct chat_error *out)
 
 static const char *const signs[] = {"message-end", "[DONE]", NULL};
 
+static const char *const alone[] = {"safety_mode", "priority", NULL};
+
 const struct dialect cohere_dialect = {
     .name = "cohere",
     .stream_type = "text/event-stream; charset=utf-8",
+    .alone = alone,
     .read_head = read_head,
     .parse_request = cohere_parse_request,
     .write_event = cohere_write_event,

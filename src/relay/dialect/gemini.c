@@ -166,9 +166,12 @@ static void write_tokens(struct buf *out, int64_t tokens)
 static const char *const signs[] = {"TokenCount\"", "\"finishReason\"", "\"error\"",
                                     "\"promptFeedback\"", NULL};
 
+static const char *const alone[] = {"safetySettings", "safety_settings", "labels", NULL};
+
 const struct dialect gemini_dialect = {
     .name = "gemini",
     .stream_type = "text/event-stream; charset=utf-8",
+    .alone = alone,
     .read_head = read_head,
     .read_path = read_path,
     .parse_request = gemini_parse_request,

@@ -130,9 +130,12 @@ static const char *const signs[] = {
     "_tokens\"", "\"finish_reason\":\"", "\"finish_reason\": \"", "\"error\"", "[DONE]", NULL,
 };
 
+static const char *const alone[] = {"web_search_options", "prediction", NULL};
+
 const struct dialect openai_dialect = {
     .name = "openai",
     .stream_type = "text/event-stream; charset=utf-8",
+    .alone = alone,
     .read_head = read_head,
     .parse_request = openai_parse_request,
     .write_event = openai_write_event,
