@@ -259,7 +259,8 @@ static struct err *prepare(struct run *r)
                                      .quirks = r->provider->quirks,
                                      .stream = r->request.head.stream,
                                      .dropped = &r->dropped};
-    enum relay_mode mode = provider_mode(r->provider, r->mode, r->target.model, head_text(r, "other", ""));
+    enum relay_mode mode =
+        provider_mode(r->provider, r->mode, r->target.model, head_text(r, "other", ""));
     const struct dialect *dialect = provider_dialect(r->provider, mode);
     if (r->request.kept && dialect != r->speaks)
         return err_new(r->a, &err_state_unsupported, "%s", r->request.kept);

@@ -345,16 +345,24 @@ static struct err *read_citations(struct chat_reader *r, struct chat_choice *c, 
     return NULL;
 }
 
-static struct err *read_contents(struct chat_reader *r, struct chat_choice *c, yyjson_val *message)
+static struct err *read_content(struct chat_reader *r, struct chat_choice *c, yyjson_val *item,
+                                yyjson_val *citations, int64_t index)
+{
+    TRY(read_item(r, c, item));
+    TRY(fence_end(&reading_of(r)->fence));
+    TRY(read_citations(r, c, citations, index));
+    return NULL;
+}
+
+static struct err *read_message(struct chat_reader *r, struct chat_choice *c, yyjson_val *message)
 {
     size_t i, max;
-    yyjson_val *item;
+    yyjson_val *item, *citations = yyjson_obj_get(message, "citations");
+    TRY(chat_piece(r, c, PART_THINKING, json_str_at(message, "tool_plan")));
     yyjson_arr_foreach(yyjson_obj_get(message, "content"), i, max, item)
     {
-        TRY(end_text(r, c));
-        TRY(read_item(r, c, item));
-        TRY(fence_end(&reading_of(r)->fence));
-        TRY(read_citations(r, c, yyjson_obj_get(message, "citations"), (int64_t)i));
+        TRY(chat_close(r, c));
+        TRY(read_content(r, c, item, citations, (int64_t)i));
     }
     return NULL;
 }
@@ -366,8 +374,7 @@ struct err *cohere_read_whole(struct chat_reader *r, yyjson_val *body)
     if (!yyjson_is_obj(message))
         return read_failure(r, body);
     TRY(chat_start(r, json_str_at(body, "id"), (struct str){0}));
-    TRY(chat_piece(r, c, PART_THINKING, json_str_at(message, "tool_plan")));
-    TRY(read_contents(r, c, message));
+    TRY(read_message(r, c, message));
     TRY(read_logprobs(r, c, yyjson_obj_get(body, "logprobs")));
     TRY(read_calls(r, c, yyjson_obj_get(message, "tool_calls")));
     TRY(read_finish(r, c, body));

@@ -196,11 +196,19 @@ static struct err *emit_annotation(struct chat_reader *r, yyjson_val *annotation
     return cite_read(annotation, &cite) ? chat_cite(r, chat_choice(r, 0), &cite) : NULL;
 }
 
+static struct err *emit_annotations(struct chat_reader *r, yyjson_val *list)
+{
+    size_t i, max;
+    yyjson_val *annotation;
+    yyjson_arr_foreach(list, i, max, annotation) TRY(emit_annotation(r, annotation));
+    return NULL;
+}
+
 static struct err *say_parts(struct chat_reader *r, struct item *it, yyjson_val *parts,
                              enum part_kind kind)
 {
-    size_t i, max, k, most;
-    yyjson_val *part, *annotation;
+    size_t i, max;
+    yyjson_val *part;
     yyjson_arr_foreach(parts, i, max, part)
     {
         if (kind == PART_THINKING && i > 0)
@@ -208,8 +216,7 @@ static struct err *say_parts(struct chat_reader *r, struct item *it, yyjson_val 
         TRY(say(r, it, kind, json_str_at(part, "text")));
         TRY(say(r, it, PART_REFUSAL, json_str_at(part, "refusal")));
         TRY(emit_logprobs(r, yyjson_obj_get(part, "logprobs")));
-        yyjson_arr_foreach(yyjson_obj_get(part, "annotations"), k, most, annotation)
-            TRY(emit_annotation(r, annotation));
+        TRY(emit_annotations(r, yyjson_obj_get(part, "annotations")));
     }
     return NULL;
 }
