@@ -15,7 +15,12 @@ struct section {
 };
 
 struct section *case_read(struct arena *a, const char *path);
+// The conversation of the n-th caller with the m-th provider of a file, from 0; NULL: there are not
+// so many. What is meant for this pair alone ("from Anthropic", "by /v1/messages") stands first.
+struct section *case_pair(struct arena *a, const struct section *all, int caller, int provider);
 const struct section *case_section(const struct section *first, const char *name); // NULL: none
 struct str case_head(const struct section *first, const char *name, const char *fallback);
 bool case_flag(const struct section *s, const char *flag); // among the words of its head
-struct str case_word(const struct section *s, int n);      // n-th word of its head
+// Its bytes on the wire: line ends and the end of the body as the head's words say.
+struct str case_bytes(struct arena *a, const struct section *s);
+struct str case_word(const struct section *s, int n); // n-th word of its head

@@ -204,6 +204,15 @@ static struct err *emit_annotations(struct chat_reader *r, yyjson_val *list)
     return NULL;
 }
 
+static struct err *say_part(struct chat_reader *r, struct item *it, yyjson_val *part,
+                            enum part_kind kind)
+{
+    TRY(say(r, it, kind, json_str_at(part, "text")));
+    TRY(say(r, it, PART_REFUSAL, json_str_at(part, "refusal")));
+    TRY(emit_logprobs(r, yyjson_obj_get(part, "logprobs")));
+    return emit_annotations(r, yyjson_obj_get(part, "annotations"));
+}
+
 static struct err *say_parts(struct chat_reader *r, struct item *it, yyjson_val *parts,
                              enum part_kind kind)
 {
@@ -213,10 +222,7 @@ static struct err *say_parts(struct chat_reader *r, struct item *it, yyjson_val 
     {
         if (kind == PART_THINKING && i > 0)
             TRY(say(r, it, kind, STR("\n\n")));
-        TRY(say(r, it, kind, json_str_at(part, "text")));
-        TRY(say(r, it, PART_REFUSAL, json_str_at(part, "refusal")));
-        TRY(emit_logprobs(r, yyjson_obj_get(part, "logprobs")));
-        TRY(emit_annotations(r, yyjson_obj_get(part, "annotations")));
+        TRY(say_part(r, it, part, kind));
     }
     return NULL;
 }
