@@ -29,7 +29,7 @@ ninja --quiet -C build/$(1) | { grep -v 'no work to do' || true; }
 endef
 
 .PHONY: all build run test check fmt clean setup setup-test setup-all release asan tsan gcc clang \
-	bench fuzz web web-dev web-types dist crash faults soak
+	bench fuzz matrix web web-dev web-types dist crash faults soak
 
 all: build
 
@@ -72,6 +72,10 @@ check: setup-all
 	@$(MAKE) gcc
 	@$(MAKE) clang
 	@tools/check_all
+
+# Which features are proven in which pair of dialects, by the cases of tests/wire.
+matrix: setup-test
+	@$(BUN) tools/check_dialects.ts --write
 
 fmt: setup-all
 	@find src tests bench -name '*.[ch]' -print0 2>/dev/null | xargs -0 -r clang-format-19 -i

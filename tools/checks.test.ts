@@ -290,3 +290,58 @@ char *p = fgets(q, n, f);
     ["script", { "tests/api/x.test.ts": "let x;\n" }, "x.test.ts:1: must begin with a sentence"],
   ],
 );
+
+describe("dialects", () => {
+  const callers = [
+    "/v1/chat/completions",
+    "/v1/responses",
+    "/v1/messages",
+    "/v1beta/models/m:generateContent",
+    "/v2/chat",
+  ];
+  const features = "text tools parallel images reasoning schema cached error cut";
+  const conversation = (body: string, action = "generateContent"): string =>
+    [
+      `shows: ${features}`,
+      ...callers.map((path) => {
+        const at = path.replace("generateContent", action);
+        return `caller: POST ${at}\n${body}\ncaller gets: 200 application/json\n{}`;
+      }),
+      ...callers.map(
+        (path) =>
+          `provider: X\nupstream expects: POST https://x${path}\n{}\n` +
+          "upstream answers: 200 application/json\n{}",
+      ),
+    ].join("\n");
+  const tree: Tree = {
+    "docs/dialects.md": "# Dialects\n<!-- matrix -->\n<!-- /matrix -->\n",
+    "tests/wire/all/whole.case": conversation("{}"),
+    "tests/wire/all/stream.case": conversation('{"stream":true}', "streamGenerateContent"),
+  };
+  const written = async (): Promise<string> => {
+    const { status, folder } = check("dialects", tree, "--write");
+    expect(status).toBe(0);
+    return Bun.file(join(folder, "docs/dialects.md")).text();
+  };
+
+  test("a written page is sound", async () =>
+    accepts("dialects", { ...tree, "docs/dialects.md": await written() }));
+  test("nothing yet", () => expect(check("dialects", {}).output).toContain("nothing to check yet"));
+  test("a page of before", () => refuses("dialects", tree, "is not what the cases say"));
+  test("a case is gone", async () => {
+    const page = { ...tree, "docs/dialects.md": await written(), "tests/wire/all/stream.case": "" };
+    refuses("dialects", page, "no case shows: openai openai text stream");
+  });
+  test("an unknown feature", () =>
+    refuses(
+      "dialects",
+      { ...tree, "tests/wire/a.case": "shows: txt\n" },
+      'a.case:1: shows what? "txt"',
+    ));
+  test("half a conversation", () =>
+    refuses(
+      "dialects",
+      { ...tree, "tests/wire/a.case": "shows: text\ncaller: POST /v2/chat\n{}\n" },
+      "is not a whole conversation",
+    ));
+});
