@@ -23,14 +23,15 @@ struct err {
 #undef ERR
 
 struct err *err_new(struct arena *a, const struct err_kind *kind, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4), returns_nonnull));
 
 const struct err_kind *err_kind_by_code(const char *code); // NULL if there is none
 
-// Passes a failure up. Safe because arenas, not callers, own what was allocated.
+// Passes a failure up. Safe because arenas, not callers, own what was allocated. An expression, not
+// the usual loop that runs once: tools that count ways out do not count a loop.
 #define TRY(call)                                                                                  \
-    do {                                                                                           \
+    __extension__({                                                                                \
         struct err *try_err = (call);                                                              \
         if (try_err)                                                                               \
             return try_err;                                                                        \
-    } while (0)
+    })

@@ -19,7 +19,7 @@ enum { BLOCK = 16 };
 
 static __m128i block(const char *p)
 {
-    return _mm_loadu_si128((const __m128i *)(const void *)p);
+    return _mm_loadu_si128((const __m128i_u *)p);
 }
 
 // Places where the needle's first and last byte both fit are few: only those are compared.

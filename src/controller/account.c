@@ -95,9 +95,9 @@ static struct err *prove(struct http *x, const struct settings *s, const struct 
 static struct err *begin_session(struct http *x, const struct settings *s, struct user *user)
 {
     struct str agent = http_header(&x->exchange->headers, "user-agent");
+    struct session_visit visit = {x->ip, arena_str(x->arena, agent), s->user.session_hours};
     struct session_ticket ticket;
-    TRY(session_begin(x->db, x->arena, user, x->ip, arena_str(x->arena, agent),
-                      s->user.session_hours, &ticket));
+    TRY(session_begin(x->db, x->arena, user, &visit, &ticket));
     cookies_set(x, &ticket);
     user->last_login_at = clock_now();
     return db_update_only(x->db, x->arena, &user_table, user, "last_login_at", NULL);
@@ -147,9 +147,7 @@ struct err *api_account_register(struct http *x)
     user.username = in.username;
     user.display_name = in.display_name;
     user.quota = s.user.quota_for_new_user;
-    http_db_release(x);
-    TRY(user_take_password(x->arena, &user, in.password));
-    TRY(http_db_take(x));
+    TRY(http_take_password(x, &user, in.password));
     TRY(user_create(x->db, x->arena, &user));
     TRY(note(x, &user, LOG_TYPE_SYSTEM,
              arena_printf(x->arena, "Registered with %lld quota", (long long)user.quota)));
@@ -191,9 +189,7 @@ struct err *api_account_password(struct http *x)
     TRY(prove(x, &s, &user, in.original_password, &right));
     if (!right)
         return err_new(x->arena, &err_password_wrong, "%s", user.username);
-    http_db_release(x);
-    TRY(user_take_password(x->arena, &user, in.password));
-    TRY(http_db_take(x));
+    TRY(http_take_password(x, &user, in.password));
     TRY(store_password(x, &user));
     http_changed(x, CHANGE_USER, user.id);
     return http_ok(x);

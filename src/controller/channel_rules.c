@@ -74,7 +74,7 @@ static struct err *check_mapping(struct arena *a, const char *text)
     yyjson_obj_foreach(map, i, max, key, value)
     {
         const char *name = yyjson_get_str(key), *next = yyjson_get_str(value);
-        for (size_t steps = 0; next && strcmp(next, name); steps++) {
+        for (size_t steps = 0; next && strcmp(next, name) != 0; steps++) {
             if (steps > max)
                 return invalid(a, "model_mapping");
             name = next;

@@ -161,9 +161,7 @@ struct err *api_user_create(struct http *x)
     TRY(user_may_grant(x->arena, x->user, in.row.role));
     TRY(check_group(x, in.row.group));
     in.row.quota = in.quota;
-    http_db_release(x);
-    TRY(user_take_password(x->arena, &in.row, in.password));
-    TRY(http_db_take(x));
+    TRY(http_take_password(x, &in.row, in.password));
     TRY(store_new(x, &in.row));
     return reply_user(x, &in.row);
 }
@@ -184,6 +182,13 @@ static struct err *store_changed(struct http *x, const struct user *user, bool e
     return NULL;
 }
 
+static struct err *may_change(struct http *x, const struct user *before, const struct user *after)
+{
+    if (after->role != before->role)
+        TRY(user_may_grant(x->arena, x->user, after->role));
+    return text_eq(after->group, before->group) ? NULL : check_group(x, after->group);
+}
+
 struct err *api_user_update(struct http *x)
 {
     struct user_request in = {.password = ""};
@@ -193,16 +198,10 @@ struct err *api_user_update(struct http *x)
     TRY(find_below(x, id, &before));
     in.row = before;
     TRY(http_body(x, user_update_fields, &in));
-    if (in.row.role != before.role)
-        TRY(user_may_grant(x->arena, x->user, in.row.role));
-    if (strcmp(in.row.group, before.group))
-        TRY(check_group(x, in.row.group));
+    TRY(may_change(x, &before, &in.row));
     bool new_password = !text_is_empty(in.password);
-    if (new_password) {
-        http_db_release(x);
-        TRY(user_take_password(x->arena, &in.row, in.password));
-        TRY(http_db_take(x));
-    }
+    if (new_password)
+        TRY(http_take_password(x, &in.row, in.password));
     bool end = new_password || in.row.role != before.role || in.row.status != before.status;
     TRY(store_changed(x, &in.row, end, "Changed by an administrator"));
     return reply_user(x, &in.row);
@@ -350,7 +349,7 @@ struct err *api_user_manage(struct http *x)
     TRY(http_body(x, user_manage_fields, &in));
     TRY(user_by_id(x->db, x->arena, in.id, &user));
     for (size_t i = 0; i < sizeof(actions) / sizeof(*actions); i++) {
-        if (strcmp(actions[i].name, in.action))
+        if (!text_eq(actions[i].name, in.action))
             continue;
         TRY(may_manage(x, &user, actions[i].on_root));
         TRY(actions[i].run(x, &user, &in));

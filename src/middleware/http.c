@@ -6,6 +6,7 @@
 
 #include "common/arena.h"
 #include "common/clock.h"
+#include "service/user.h"
 
 struct err *http_body(struct http *x, const struct field *fields, void *row)
 {
@@ -188,6 +189,13 @@ void http_db_release(struct http *x)
 struct err *http_db_take(struct http *x)
 {
     return x->db ? NULL : db_lease(x->pool, x->arena, &x->db);
+}
+
+struct err *http_take_password(struct http *x, struct user *user, const char *password)
+{
+    http_db_release(x);
+    TRY(user_take_password(x->arena, user, password));
+    return http_db_take(x);
 }
 
 struct err *http_recall(struct http *x, enum account_kind kind, int64_t id)

@@ -96,6 +96,9 @@ struct err *http_settings(struct http *x, struct settings *out);
 void http_db_release(struct http *x);
 struct err *http_db_take(struct http *x);
 
+// Checks and hashes a new password, without a connection.
+struct err *http_take_password(struct http *x, struct user *user, const char *password);
+
 // Gives this node's lease of a balance back to SQL, before the balance is lowered.
 struct err *http_recall(struct http *x, enum account_kind kind, int64_t id);
 

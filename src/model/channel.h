@@ -19,7 +19,7 @@ struct channel {
     const char *header_override, *param_override; // JSON objects
     const char *system_prompt, *test_model;
     int64_t rpm, tpm, rpd, concurrency; // limits (service/limit.h); 0 = none
-    int64_t response_time; // ms of the last test
+    int64_t response_time;              // ms of the last test
     int64_t used_quota;
     double balance; // USD, as the upstream said
     const char *status_reason;

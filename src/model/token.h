@@ -17,9 +17,9 @@ struct token {
     int64_t used_quota;
     int64_t expired_time; // unix seconds, TOKEN_NEVER
     bool model_limits_enabled;
-    const char *model_limits; // comma-separated
-    const char *group;        // "" = the user's
-    const char *allow_ips;    // addresses and CIDR blocks, a line each; "" = any
+    const char *model_limits;           // comma-separated
+    const char *group;                  // "" = the user's
+    const char *allow_ips;              // addresses and CIDR blocks, a line each; "" = any
     int64_t rpm, tpm, rpd, concurrency; // limits (service/limit.h); 0 = none
     int64_t created_time, accessed_time;
 };

@@ -60,7 +60,7 @@ static struct err *on_head(struct exchange *x)
 {
     struct route_match match;
     router_match(x->method, x->path, &match);
-    x->owner = (void *)(uintptr_t)match.route;
+    x->owner = (void *)match.route;
     x->body_limit = !match.route                       ? UNKNOWN_BODY
                     : match.route->kind == ROUTE_RELAY ? shared.relay_body
                                                        : MANAGEMENT_BODY;
@@ -181,10 +181,8 @@ static const struct {
     const char *folder, *mark; // mark: something that must stand in it
     const struct dialect *speaks;
 } folders[] = {
-    {"/v1/messages", "", &claude_dialect},
-    {"/v1/models", ":", &gemini_dialect},
-    {"/v1beta", "", &gemini_dialect},
-    {"/v2", "", &cohere_dialect},
+    {"/v1/messages", "", &claude_dialect}, {"/v1/models", ":", &gemini_dialect},
+    {"/v1beta", "", &gemini_dialect},      {"/v2", "", &cohere_dialect},
     {"/v1", "", &openai_dialect},
 };
 

@@ -63,7 +63,7 @@ static void compile(void)
             named[named_count++] = &routes[i];
         else
             fixed[fixed_count++] = &routes[i];
-    qsort(fixed, fixed_count, sizeof(*fixed), by_path);
+    qsort((void *)fixed, fixed_count, sizeof(*fixed), by_path);
 }
 
 const struct route *router_routes(size_t *count)

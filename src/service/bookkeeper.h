@@ -20,4 +20,4 @@ struct err *bookkeeper_position(struct db *db, struct arena *a, const char *node
 
 // Books up to one batch; *count is 0 when there was nothing. After an error nothing has changed, or
 // everything did and only the answer to the commit was lost: the next call finds out which.
-struct err *bookkeeper_batch(struct bookkeeper *b, struct arena *a, int *count);
+struct err *bookkeeper_batch(struct bookkeeper *k, struct arena *a, int *count);

@@ -85,7 +85,7 @@ struct err *ip_list_parse(struct arena *a, const char *text, struct ip_list *out
 static bool range_has(const struct ip_range *range, const struct ip *ip)
 {
     int whole = range->bits / 8, rest = range->bits % 8;
-    if (memcmp(range->ip.bytes, ip->bytes, (size_t)whole))
+    if (memcmp(range->ip.bytes, ip->bytes, (size_t)whole) != 0)
         return false;
     return !rest || !((range->ip.bytes[whole] ^ ip->bytes[whole]) >> (8 - rest));
 }

@@ -236,21 +236,28 @@ struct err *directory_load(struct db *db, struct arena *a, const unsigned char d
 
 // --- forgetting ---------------------------------------------------------------------
 
+static bool is_of(const struct caller *c, bool by_token, int64_t id)
+{
+    return (by_token ? c->token_id : c->user_id) == id;
+}
+
+// Unknown keys go with them: what changed may be that one is known now.
+static void forget_in(struct shard *s, bool by_token, int64_t id)
+{
+    for (int i = 0; i < BUCKETS; i++)
+        for (struct caller **at = &s->buckets[i]; *at;)
+            if ((*at)->unknown || is_of(*at, by_token, id))
+                unlist(s, at);
+            else
+                at = &(*at)->next;
+}
+
 static void forget(bool by_token, int64_t id)
 {
     atomic_fetch_add(&generation, 1);
     for (int i = 0; i < SHARDS; i++) {
         pthread_mutex_lock(&shards[i].lock);
-        for (int k = 0; k < BUCKETS; k++) {
-            struct caller **at = &shards[i].buckets[k];
-            while (*at) {
-                bool gone = (*at)->unknown || (by_token ? (*at)->token_id : (*at)->user_id) == id;
-                if (gone)
-                    unlist(&shards[i], at);
-                else
-                    at = &(*at)->next;
-            }
-        }
+        forget_in(&shards[i], by_token, id);
         pthread_mutex_unlock(&shards[i].lock);
     }
 }

@@ -129,14 +129,13 @@ static int64_t at_least_chunk(int64_t quota)
 static struct err *gather(struct db *db, struct arena *a, struct account *account, int64_t quota,
                           bool partial, int64_t *got)
 {
-    int64_t have = atomic_exchange(&account->available, 0), more = 0;
+    int64_t have = atomic_exchange(&account->available, 0);
     if (have < 0)
         abort(); // reserve and give back no longer match
     int64_t need = quota > have ? quota - have : 0;
-    struct err *e = NULL;
-    if (need)
-        e = move_in(&ledger.o, db, a, account, partial ? 1 : need, at_least_chunk(need), &more);
-    int64_t sum = have + more, use = sum < quota ? sum : quota;
+    struct slice more = {partial ? 1 : need, at_least_chunk(need), 0};
+    struct err *e = need ? move_in(&ledger.o, db, a, account, &more) : NULL;
+    int64_t sum = have + more.got, use = sum < quota ? sum : quota;
     if (e || (!partial && sum < quota))
         use = 0;
     account_give_back(account, sum - use);
@@ -184,9 +183,11 @@ struct top_up {
 static struct err *fetch_chunk(struct arena *a, struct account *account, int64_t *got)
 {
     DB(db);
+    struct slice slice = {1, ledger.o.chunk, 0};
     *got = 0;
     TRY(move_connect(&ledger.o, a, account, &db));
-    TRY(move_in(&ledger.o, db, a, account, 1, ledger.o.chunk, got));
+    TRY(move_in(&ledger.o, db, a, account, &slice));
+    *got = slice.got;
     account_give_back(account, *got);
     return NULL;
 }

@@ -89,24 +89,23 @@ struct err *move_connect(const struct ledger_options *o, struct arena *a, struct
 }
 
 struct err *move_in(const struct ledger_options *o, struct db *db, struct arena *a,
-                    struct account *account, int64_t least, int64_t most, int64_t *got)
+                    struct account *account, struct slice *slice)
 {
     const struct words *w = &words[account->kind];
-    int64_t balance = 0, changed = 0, move = new_move();
-    *got = 0;
+    int64_t balance = 0, changed = 0, taken = 0, move = new_move();
+    slice->got = 0;
     TX tx = tx_begin(db, a);
     TRY(tx.failed);
-    int64_t slice = 0;
     while (!changed) { // another node may take some in between: then there is less
         TRY(db_int(db, a, &balance, w->read, P(account->id)));
-        slice = balance < most ? balance : most;
-        if (slice < least || slice <= 0)
+        taken = balance < slice->most ? balance : slice->most;
+        if (taken < slice->least || taken <= 0)
             return NULL;
-        TRY(db_exec(db, a, &changed, w->take, P(slice), P(account->id), P(slice)));
+        TRY(db_exec(db, a, &changed, w->take, P(taken), P(account->id), P(taken)));
     }
-    TRY(change_lease(o, db, a, account, slice, move));
-    TRY(commit_move(&tx, a, account, (struct doubt){move, slice, true}));
-    *got = slice;
+    TRY(change_lease(o, db, a, account, taken, move));
+    TRY(commit_move(&tx, a, account, (struct doubt){move, taken, true}));
+    slice->got = taken;
     return NULL;
 }
 

@@ -9,10 +9,14 @@
 struct err *move_connect(const struct ledger_options *o, struct arena *a, struct account *account,
                          struct db **db);
 
-// Between `least` and `most` from the balance into the lease; *got 0 if the balance does not even
-// have `least`. What it got is the caller's to make available; with account->doubt set, nothing.
+struct slice {
+    int64_t least, most; // what is wanted of the balance
+    int64_t got;         // 0 if it does not even have `least`
+};
+// From the balance into the lease. What it got is the caller's to make available; with
+// account->doubt set, nothing.
 struct err *move_in(const struct ledger_options *o, struct db *db, struct arena *a,
-                    struct account *account, int64_t least, int64_t most, int64_t *got);
+                    struct account *account, struct slice *slice);
 
 // From the lease into the balance. After an error with account->doubt set, `quota` is nobody's.
 struct err *move_out(const struct ledger_options *o, struct db *db, struct arena *a,

@@ -60,8 +60,8 @@ static const char *shortened(struct arena *a, const char *text, size_t n)
     return utf8_valid(s) ? arena_str(a, s) : "";
 }
 
-struct err *session_begin(struct db *db, struct arena *a, const struct user *user, const char *ip,
-                          const char *user_agent, int hours, struct session_ticket *out)
+struct err *session_begin(struct db *db, struct arena *a, const struct user *user,
+                          const struct session_visit *visit, struct session_ticket *out)
 {
     char sid[SESSION_ID_SIZE + 1];
     rand_text(sid, SESSION_ID_SIZE);
@@ -69,11 +69,11 @@ struct err *session_begin(struct db *db, struct arena *a, const struct user *use
         .user_id = user->id,
         .digest = digest_of(a, str_of(sid)),
         .auth_version = user->auth_version,
-        .ip = ip,
-        .user_agent = shortened(a, user_agent, USER_AGENT_MAX),
+        .ip = visit->ip,
+        .user_agent = shortened(a, visit->user_agent, USER_AGENT_MAX),
         .created_at = clock_now(),
     };
-    out->seconds = (int64_t)hours * 3600;
+    out->seconds = (int64_t)visit->hours * 3600;
     row.expires_at = row.created_at + out->seconds;
     TRY(session_purge(db, a, row.created_at));
     TRY(db_insert(db, a, &session_table, &row));

@@ -16,8 +16,13 @@ struct session_ticket {
 // Once, before the first session: SESSION_SECRET.
 void session_setup(struct str secret);
 
-struct err *session_begin(struct db *db, struct arena *a, const struct user *user, const char *ip,
-                          const char *user_agent, int hours, struct session_ticket *out);
+// Where somebody logs in from, and for how long at the most.
+struct session_visit {
+    const char *ip, *user_agent; // what is too long or no text is shortened
+    int hours;
+};
+struct err *session_begin(struct db *db, struct arena *a, const struct user *user,
+                          const struct session_visit *visit, struct session_ticket *out);
 
 // Whose session it is. err_login_required when it is not ours, expired, revoked or outdated;
 // err_user_disabled.

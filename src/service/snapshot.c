@@ -366,9 +366,9 @@ static void *pair_get(const struct map *m, const char *first, const char *second
     size_t n = strlen(first), k = strlen(second);
     if (n + k + 1 > sizeof(key))
         return NULL;
-    memcpy(key, first, n);
-    key[n] = '\n';
-    memcpy(key + n + 1, second, k);
+    char *end = mempcpy(key, first, n);
+    *end++ = '\n';
+    memcpy(end, second, k);
     return map_get(m, (struct str){key, n + k + 1});
 }
 

@@ -71,7 +71,7 @@ struct err *snapshot_setup(struct db_pool *pool, struct arena *a);
 void snapshot_stop(void);
 
 const struct snapshot *snapshot_hold(void); // any thread
-void snapshot_release(const struct snapshot *s);
+void snapshot_release(const struct snapshot *held);
 
 const struct candidates *snapshot_candidates(const struct snapshot *s, const char *group,
                                              const char *model);                 // NULL if nobody

@@ -226,6 +226,15 @@ static bool take_user(struct arena *a, struct str *authority, struct url *out)
     return true;
 }
 
+static char *lower_case(struct arena *a, struct str s)
+{
+    char *text = arena_str(a, s);
+    for (char *c = text; *c; c++)
+        if (*c >= 'A' && *c <= 'Z')
+            *c = (char)(*c - 'A' + 'a');
+    return text;
+}
+
 static bool is_host_name(struct str host)
 {
     for (size_t i = 0; i < host.n; i++)
@@ -241,16 +250,13 @@ static bool take_host(struct arena *a, struct str *authority, struct url *out)
     if (bracketed)
         *authority = str_skip(*authority, 1);
     struct str host = take_until(authority, bracketed ? "]" : ":");
-    char *text = arena_str(a, host);
-    for (char *c = text; *c; c++)
-        *c = (char)tolower((unsigned char)*c);
-    out->host = text;
+    out->host = lower_case(a, host);
     if (!bracketed)
         return is_host_name(host);
     bool closed = authority->n > 0;
     *authority = str_skip(*authority, 1);
     struct in6_addr ignored;
-    return closed && inet_pton(AF_INET6, text, &ignored) == 1;
+    return closed && inet_pton(AF_INET6, out->host, &ignored) == 1;
 }
 
 static bool take_port(struct str authority, struct url *out)

@@ -22,22 +22,23 @@ static const struct chat_tool *tool_of(const struct chat_writer *w, const char *
     return t;
 }
 
-void responses_item_begin(struct chat_writer *w, const char *base, int n, enum part_kind kind,
-                          const char *call_id, const char *name, struct responses_item *out)
+struct responses_item responses_item_begin(struct chat_writer *w, const char *base, int n,
+                                           enum part_kind kind, const char *call_id,
+                                           const char *name)
 {
-    const struct chat_tool *tool = kind == PART_TOOL_CALL ? tool_of(w, name) : NULL;
+    bool call = kind == PART_TOOL_CALL;
+    const struct chat_tool *tool = call ? tool_of(w, name) : NULL;
     bool custom = tool && tool->custom;
-    const char *prefix = kind == PART_THINKING ? "rs" : kind != PART_TOOL_CALL ? "msg" : "fc";
-    *out = (struct responses_item){
+    const char *prefix = kind == PART_THINKING ? "rs" : call ? "fc" : "msg";
+    return (struct responses_item){
         .kind = kind,
         .id = arena_printf(w->arena, "%s_%s_%d", custom ? "ctc" : prefix, base, n),
+        .call_id = call ? id_legal(w->arena, call_id, RESPONSES_ID_MAX) : NULL,
         .name = tool && tool->local ? tool->local : name,
         .space = tool ? tool->space : NULL,
         .custom = custom,
         .status = "in_progress",
     };
-    if (kind == PART_TOOL_CALL)
-        out->call_id = id_legal(w->arena, call_id, RESPONSES_ID_MAX);
 }
 
 void responses_part_write(struct json *j, const char *key, const struct responses_item *item,
@@ -224,28 +225,38 @@ static void write_usage(struct json *j, const struct chat_usage *u)
     json_end(j);
 }
 
-void responses_object_write(struct buf *out, const struct responses_object *o, const char *status,
-                            const struct chat_error *error, const char *incomplete,
-                            struct str items, const struct chat_usage *usage)
+static void write_error(struct json *j, const struct chat_error *error)
+{
+    if (!error) {
+        json_null(j, "error");
+        return;
+    }
+    json_obj(j, "error");
+    json_strn(j, "code", responses_error_code(error));
+    json_strn(j, "message", error->message.n ? error->message : STR("The request failed."));
+    json_end(j);
+}
+
+static void write_incomplete(struct json *j, const char *reason)
+{
+    if (!reason) {
+        json_null(j, "incomplete_details");
+        return;
+    }
+    json_obj(j, "incomplete_details");
+    json_str(j, "reason", reason);
+    json_end(j);
+}
+
+void responses_object_write(struct buf *out, const struct responses_object *o,
+                            const struct responses_standing *standing, struct str items,
+                            const struct chat_usage *usage)
 {
     struct json j = {.out = out, .depth = 1, .comma = true}; // inside the head's braces
     buf_str(out, o->head);
-    json_str(&j, "status", status);
-    if (error) {
-        json_obj(&j, "error");
-        json_strn(&j, "code", responses_error_code(error));
-        json_strn(&j, "message", error->message.n ? error->message : STR("The request failed."));
-        json_end(&j);
-    } else {
-        json_null(&j, "error");
-    }
-    if (incomplete) {
-        json_obj(&j, "incomplete_details");
-        json_str(&j, "reason", incomplete);
-        json_end(&j);
-    } else {
-        json_null(&j, "incomplete_details");
-    }
+    json_str(&j, "status", standing->status);
+    write_error(&j, standing->error);
+    write_incomplete(&j, standing->incomplete);
     json_arr(&j, "output");
     if (items.n)
         json_raw(&j, NULL, items);
@@ -255,12 +266,11 @@ void responses_object_write(struct buf *out, const struct responses_object *o, c
 }
 
 // A refusal that was said is an answer; one without words was a filter's.
-const char *responses_status(enum chat_stop reason, bool refused, const char **incomplete)
+struct responses_standing responses_standing(enum chat_stop reason, bool refused)
 {
-    *incomplete = NULL;
     if (reason == STOP_LENGTH || reason == STOP_CONTEXT)
-        *incomplete = "max_output_tokens";
-    else if (reason == STOP_FILTER || (reason == STOP_REFUSAL && !refused))
-        *incomplete = "content_filter";
-    return *incomplete ? "incomplete" : "completed";
+        return (struct responses_standing){"incomplete", "max_output_tokens", NULL};
+    if (reason == STOP_FILTER || (reason == STOP_REFUSAL && !refused))
+        return (struct responses_standing){"incomplete", "content_filter", NULL};
+    return (struct responses_standing){"completed", NULL, NULL};
 }

@@ -15,8 +15,9 @@ struct responses_item {
 };
 
 // A new item with the `n`-th id of this reply; `base` as responses_base gave it.
-void responses_item_begin(struct chat_writer *w, const char *base, int n, enum part_kind kind,
-                          const char *call_id, const char *name, struct responses_item *out);
+struct responses_item responses_item_begin(struct chat_writer *w, const char *base, int n,
+                                           enum part_kind kind, const char *call_id,
+                                           const char *name);
 // As it is shown when it begins (`open`): without its content.
 void responses_item_write(struct json *j, const char *key, const struct responses_item *item,
                           bool open);
@@ -37,9 +38,15 @@ struct responses_object {
 };
 void responses_object_begin(struct chat_writer *w, struct str id, struct str model,
                             struct responses_object *out);
-// `items`: comma-separated JSON; error NULL: none; incomplete NULL: the reason, if it is.
-void responses_object_write(struct buf *out, const struct responses_object *o, const char *status,
-                            const struct chat_error *error, const char *incomplete,
-                            struct str items, const struct chat_usage *usage);
+// How the reply stands.
+struct responses_standing {
+    const char *status;             // "in_progress", "completed", "incomplete", "failed"
+    const char *incomplete;         // why it is, or NULL
+    const struct chat_error *error; // how it failed, or NULL
+};
+// `items`: comma-separated JSON.
+void responses_object_write(struct buf *out, const struct responses_object *o,
+                            const struct responses_standing *standing, struct str items,
+                            const struct chat_usage *usage);
 // "completed" or "incomplete", and why.
-const char *responses_status(enum chat_stop reason, bool refused, const char **incomplete);
+struct responses_standing responses_standing(enum chat_stop reason, bool refused);

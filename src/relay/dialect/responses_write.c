@@ -66,13 +66,13 @@ static void finish(struct json *j)
 }
 
 static void write_object(struct chat_writer *w, struct stream *s, const char *event,
-                         const char *status, const struct chat_error *error, const char *incomplete)
+                         const struct responses_standing *standing)
 {
     struct json j = begin(w, s, event);
     static const struct chat_usage unknown;
-    bool over = strcmp(status, "in_progress") != 0;
+    bool over = strcmp(standing->status, "in_progress") != 0;
     buf_puts(w->out, ",\"response\":");
-    responses_object_write(w->out, &s->object, status, error, incomplete, buf_view(&s->items),
+    responses_object_write(w->out, &s->object, standing, buf_view(&s->items),
                            over ? &s->usage : &unknown);
     finish(&j);
 }
@@ -81,8 +81,9 @@ static void write_start(struct chat_writer *w, struct stream *s, const struct ch
 {
     responses_object_begin(w, ev->id, ev->text, &s->object);
     s->usage = ev->usage;
-    write_object(w, s, "response.created", "in_progress", NULL, NULL);
-    write_object(w, s, "response.in_progress", "in_progress", NULL, NULL);
+    static const struct responses_standing begun = {.status = "in_progress"};
+    write_object(w, s, "response.created", &begun);
+    write_object(w, s, "response.in_progress", &begun);
 }
 
 // --- items ----------------------------------------------------------------------
@@ -167,8 +168,8 @@ static void write_block(struct chat_writer *w, struct stream *s, const struct ch
     buf_clear(&s->logprobs);
     buf_clear(&s->annotations);
     s->annotated = 0;
-    responses_item_begin(w, s->object.base, ++s->output, ev->kind, arena_str(w->arena, ev->id),
-                         arena_str(w->arena, ev->name), &s->item);
+    s->item = responses_item_begin(w, s->object.base, ++s->output, ev->kind,
+                                   arena_str(w->arena, ev->id), arena_str(w->arena, ev->name));
     const char *index = part_index(&s->item);
     s->delta = delta_of(&s->item);
     s->place = arena_printf(w->arena, ",\"item_id\":\"%s\",\"output_index\":%d%s%s%s", s->item.id,
@@ -308,9 +309,8 @@ static void note_logprobs(struct stream *s, const struct chat_event *ev)
 
 static void write_end(struct chat_writer *w, struct stream *s)
 {
-    const char *incomplete, *status = responses_status(s->reason, s->refused, &incomplete);
-    write_object(w, s, incomplete ? "response.incomplete" : "response.completed", status, NULL,
-                 incomplete);
+    struct responses_standing end = responses_standing(s->reason, s->refused);
+    write_object(w, s, end.incomplete ? "response.incomplete" : "response.completed", &end);
 }
 
 struct err *responses_write_event(struct chat_writer *w, const struct chat_event *ev)
@@ -364,7 +364,8 @@ void responses_write_failure(struct chat_writer *w, const struct chat_error *e)
     json_strn(&j, "message", message);
     json_null(&j, "param");
     finish(&j);
-    write_object(mine, s, "response.failed", "failed", e, NULL);
+    struct responses_standing failed = {.status = "failed", .error = e};
+    write_object(mine, s, "response.failed", &failed);
 }
 
 // --- whole ----------------------------------------------------------------------
@@ -396,7 +397,7 @@ static struct str annotations_of(struct chat_writer *w, const struct answer_part
 static bool take_part(struct chat_writer *w, const char *base, int n, const struct answer_part *p,
                       struct responses_item *item)
 {
-    responses_item_begin(w, base, n, p->kind, p->id, p->name, item);
+    *item = responses_item_begin(w, base, n, p->kind, p->id, p->name);
     item->status = "completed";
     item->text = buf_view(&p->text);
     item->logprobs = buf_view(&p->logprobs);
@@ -426,7 +427,6 @@ void responses_write_answer(struct chat_writer *w, const struct chat_answer *ans
             n++;
         }
     }
-    const char *incomplete, *status = responses_status(c->reason, refused, &incomplete);
-    responses_object_write(w->out, &object, status, NULL, incomplete, buf_view(&items),
-                           &answer->usage);
+    struct responses_standing standing = responses_standing(c->reason, refused);
+    responses_object_write(w->out, &object, &standing, buf_view(&items), &answer->usage);
 }

@@ -75,11 +75,12 @@ static void in_place(void **state)
     BUF_HERE(b, 1000);
     char *room = buf_room(&b, 500);
     assert_non_null(room);
-    memcpy(room, "hello", 5);
-    buf_grew(&b, 5);
-    assert_string_equal(b.p, "hello");
+    room[0] = 'h';
+    room[1] = 'i';
+    buf_grew(&b, 2);
+    assert_string_equal(b.p, "hi");
     buf_grew(&b, 0);
-    assert_int_equal(b.n, 5);
+    assert_int_equal(b.n, 2);
 }
 
 static void dropping(void **state)

@@ -161,8 +161,10 @@ static void chosen_collisions(void **state)
     json_obj(&j, NULL);
     for (int i = 0; i < 1 << BITS; i++) {
         char name[2 * BITS + 1] = "";
-        for (int bit = 0; bit < BITS; bit++)
-            memcpy(name + 2 * bit, i >> bit & 1 ? "Ab" : "BA", 2);
+        for (int bit = 0; bit < BITS; bit++) {
+            name[2 * bit] = i >> bit & 1 ? 'A' : 'B';
+            name[2 * bit + 1] = i >> bit & 1 ? 'b' : 'A';
+        }
         json_null(&j, name);
     }
     json_end(&j);

@@ -91,15 +91,15 @@ static void broken_text_stays_json(void **state)
     assert_null(json_read(a, str_of(line), &v));
     assert_string_equal(json_text_at(v, "message"), "a?b");
     for (int blanks = 0; blanks < 4; blanks++) { // cut in the middle of a character
-        char *text = arena_alloc(a, 4000);
-        memset(text, ' ', (size_t)blanks);
-        for (size_t at = (size_t)blanks; at < 3980; at += strlen("漢🙂"))
-            memcpy(text + at, "漢🙂", strlen("漢🙂"));
-        WRITTEN(LOG_WARN, NULL, "%s", text);
+        BUF_HERE(text, 4000);
+        buf_printf(&text, "%*s", blanks, "");
+        while (text.n < 3980)
+            buf_puts(&text, "漢🙂");
+        WRITTEN(LOG_WARN, NULL, "%s", text.p);
         assert_null(json_read(a, str_of(line), &v));
         const char *got = json_text_at(v, "message");
         assert_true(strlen(got) > 2000);
-        assert_memory_equal(got, text, strlen(got));
+        assert_memory_equal(got, text.p, strlen(got));
     }
 }
 

@@ -78,7 +78,7 @@ static void bodies_are_json(void **state)
     assert_string_equal(x.code, "json_invalid");
     char deep[4096] = "{'key':";
     memset(deep + 7, '[', 200);
-    x = ask_for(400, &as_root, "PUT", OPTION, deep);
+    ask_for(400, &as_root, "PUT", OPTION, deep);
     ask_for(400, &as_root, "PUT", OPTION, "'text'");
     ask_for(400, &as_root, "PUT", OPTION, "{'key':'RetryTimes','value':'\xff'}");
     x = ask_for(415, &form, "PUT", OPTION, "{'key':'RetryTimes','value':1}");

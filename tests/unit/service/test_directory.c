@@ -339,7 +339,8 @@ static void *look_and_load(void *self)
         DB(db);
         if (!c && (db_lease(r->b->pool, a, &db) || directory_load(db, a, digest, &c)))
             continue;
-        if (!c->unknown && account_reserve(c->user_account, 0) && strcmp(c->token_name, "name"))
+        if (!c->unknown && account_reserve(c->user_account, 0) &&
+            strcmp(c->token_name, "name") != 0)
             abort();
         directory_release(c);
     }

@@ -207,7 +207,7 @@ static void those_who_owe_nothing_are_forgotten(void **state)
     assert_in_range(limit_subjects(), 1, LIMIT_SUBJECTS_MOST);
     for (int64_t id = 0; id < 200000; id++)
         once(LIMIT_TOKEN, id, &none, 0, NOON + 10000); // looks into every chain
-    assert_in_range(limit_subjects(), 0, 5000); // each chain keeps the last one
+    assert_in_range(limit_subjects(), 0, 5000);        // each chain keeps the last one
 }
 
 // Somebody at his limit brings up half a million other addresses, all of which owe something too.

@@ -29,7 +29,8 @@ static int open(void **state)
     fields_default(x.a, user_table.fields, &user);
     user.username = "anna";
     assert_fine(db_insert(x.db, x.a, &user_table, &user));
-    assert_fine(session_begin(x.db, x.a, &user, "1.2.3.4", "a browser", 1, &ticket));
+    assert_fine(session_begin(x.db, x.a, &user, &(struct session_visit){"1.2.3.4", "a browser", 1},
+                              &ticket));
     return 0;
 }
 
@@ -93,7 +94,7 @@ static void ends_with_time(void **state)
     assert_fine(db_exec(x.db, x.a, NULL, "UPDATE sessions SET expires_at = ?", P(clock_now())));
     assert_err(login_required, check());
     struct session_ticket next;
-    assert_fine(session_begin(x.db, x.a, &user, "", "", 1, &next));
+    assert_fine(session_begin(x.db, x.a, &user, &(struct session_visit){"", "", 1}, &next));
     assert_int_equal(sessions(), 1); // the old one is gone
 }
 
@@ -112,7 +113,7 @@ static void others_can_be_ended(void **state)
     struct session_ticket mine;
     struct session session;
     struct user found;
-    assert_fine(session_begin(x.db, x.a, &user, "", "", 1, &mine));
+    assert_fine(session_begin(x.db, x.a, &user, &(struct session_visit){"", "", 1}, &mine));
     assert_fine(session_check(x.db, x.a, str_of(mine.jwt), &session, &found));
     assert_fine(session_end_others(x.db, x.a, user.id, session.id));
     assert_err(login_required, check());
@@ -128,8 +129,8 @@ static void long_agents_are_cut_between_characters(void **state)
     for (int i = 0; i < 400; i++)
         memcpy(agent + 3 * i, "界", 3);
     agent[1200] = '\0';
-    assert_fine(session_begin(x.db, x.a, &user, "", agent, 1, &ticket));
-    assert_fine(session_begin(x.db, x.a, &user, "", "\xff", 1, &ticket));
+    assert_fine(session_begin(x.db, x.a, &user, &(struct session_visit){"", agent, 1}, &ticket));
+    assert_fine(session_begin(x.db, x.a, &user, &(struct session_visit){"", "\xff", 1}, &ticket));
     struct rows rows;
     assert_fine(db_list(x.db, x.a, &session_table, &rows, "id > 0 ORDER BY id"));
     const struct session *all = rows.items;

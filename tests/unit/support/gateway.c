@@ -199,7 +199,7 @@ static void read_envelope(struct answer *x)
 
 struct answer ask(const struct asking *who, const char *method, const char *path, const char *body)
 {
-    struct answer x = {0};
+    struct answer x = {.asked = text_of("%s %s %s", method, path, body ? body : "")};
     long status = 0;
     BUF_HERE(head, 1 << 20);
     BUF_HERE(text, 1 << 24);
@@ -232,13 +232,10 @@ struct answer ask(const struct asking *who, const char *method, const char *path
     return x;
 }
 
-struct answer ask_for_(int status, const struct asking *who, const char *method, const char *path,
-                       const char *body, const char *file, int line)
+struct answer answer_with(int status, struct answer x, const char *file, int line)
 {
-    struct answer x = ask(who, method, path, body);
     if (x.status != status) {
-        print_error("%s %s %s\nanswered %d, not %d: %s\n", method, path, body ? body : "", x.status,
-                    status, x.text.p);
+        print_error("%s\nanswered %d, not %d: %s\n", x.asked, x.status, status, x.text.p);
         _fail(file, line);
     }
     return x;

@@ -35,16 +35,16 @@ struct answer {
     yyjson_val *root, *data; // NULL if it is no JSON
     const char *code;        // "" if there is none
     const char *message;
-    struct str head; // all header lines
+    struct str head;   // all header lines
+    const char *asked; // what this answers
 };
 
 // body NULL: none. JSON may be written with ' instead of ".
 struct answer ask(const struct asking *who, const char *method, const char *path, const char *body);
 // The same, and the test fails at once unless the status is this one.
 #define ask_for(status_, who, method, path, body)                                                  \
-    ask_for_((status_), (who), (method), (path), (body), __FILE__, __LINE__)
-struct answer ask_for_(int status, const struct asking *who, const char *method, const char *path,
-                       const char *body, const char *file, int line);
+    answer_with((status_), ask((who), (method), (path), (body)), __FILE__, __LINE__)
+struct answer answer_with(int status, struct answer x, const char *file, int line);
 
 const char *answer_header(const struct answer *x, const char *name); // "" if absent
 const char *answer_cookie(const struct answer *x, const char *name); // "" if absent

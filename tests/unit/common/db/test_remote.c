@@ -2,6 +2,7 @@
 // Needs TF_TEST_DSN (bun tests/support/databases.ts start); TF_TEST_CERTS is that script's folder.
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -423,9 +424,9 @@ static void mute_servers(void **state)
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     socklen_t size = sizeof(at);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
-    assert_int_equal(listen(fd, 8), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) || listen(fd, 8) ||
+        getsockname(fd, (struct sockaddr *)&at, &size))
+        fail_msg("nobody can listen: %s", strerror(errno));
     assert_closed(x, arena_printf(x->a, "%s://tf:s3cret@127.0.0.1:%d/x",
                                   either("postgres", "mysql"), ntohs(at.sin_port)));
     close(fd);

@@ -18,8 +18,7 @@ static struct tls_context *context;
 static FILE *create(char *name)
 {
     int fd = mkstemp(name);
-    assert_true(fd >= 0);
-    FILE *f = fdopen(fd, "w");
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
     assert_non_null(f);
     return f;
 }

@@ -87,12 +87,14 @@ static size_t value_end(const char *p)
             n++;
         else if (p[n] == '"')
             quoted = !quoted;
-        else if (!quoted && (p[n] == '{' || p[n] == '['))
+        else if (quoted)
+            continue;
+        else if (strchr("{[", p[n]))
             depth++;
-        else if (!quoted && (p[n] == '}' || p[n] == ']') && --depth < 0)
+        else if (depth == 0 && strchr(",}]", p[n]))
             return n;
-        else if (!quoted && depth == 0 && p[n] == ',')
-            return n;
+        else if (strchr("}]", p[n]))
+            depth--;
     }
     return n;
 }

@@ -75,20 +75,24 @@ static const struct {
     {"data: 0123456789abcdef0123456789\n\n", "0123456789abcdef0123456789;"},
 };
 
+static void check_row(size_t i, struct str bytes, size_t step)
+{
+    ARENA(a);
+    BUF_HERE(seen, 1 << 16);
+    BUF_HERE(raw, 1 << 16);
+    cut(a, bytes, step, &seen, &raw);
+    if (strcmp(seen.p, rows[i].frames) != 0)
+        fail_msg("row %zu, step %zu: %s", i, step, seen.p);
+    assert_true(str_eq(buf_view(&raw), bytes)); // every byte is in one frame
+}
+
 static void splits(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         struct str bytes = str_of(rows[i].bytes);
-        for (size_t step = 1; step <= bytes.n; step++) {
-            ARENA(a);
-            BUF_HERE(seen, 1 << 16);
-            BUF_HERE(raw, 1 << 16);
-            cut(a, bytes, step, &seen, &raw);
-            if (strcmp(seen.p, rows[i].frames) != 0)
-                fail_msg("row %zu, step %zu: %s", i, step, seen.p);
-            assert_true(str_eq(buf_view(&raw), bytes)); // every byte is in one frame
-        }
+        for (size_t step = 1; step <= bytes.n; step++)
+            check_row(i, bytes, step);
     }
 }
 
