@@ -188,7 +188,8 @@ static bool is_chat(const struct run *r)
 
 static bool find_route(struct run *r, const struct section *caller)
 {
-    struct str path = case_word(caller, 1);
+    struct str query = case_word(caller, 1), path;
+    str_next(&query, '?', &path);
     for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++)
         if (str_is(path, routes[i].path)) {
             r->speaks = routes[i].speaks;

@@ -132,7 +132,7 @@ static struct str texts_of(struct cohere_writing *w, const struct chat_message *
 {
     struct chat_part *list = NULL, **end = &list;
     for (const struct chat_part *p = m->parts; p; p = p->next)
-        if (p->kind == kind || (kind == PART_TEXT && p->kind == PART_REFUSAL))
+        if (p->text.n && (p->kind == kind || (kind == PART_TEXT && p->kind == PART_REFUSAL)))
             part_add(w->a, &end, PART_TEXT)->text = p->text;
     return parts_text(w->a, list, "");
 }
@@ -222,7 +222,11 @@ static void write_results(struct cohere_writing *w, const struct chat_message *m
 
 static void write_system(struct cohere_writing *w)
 {
-    struct str text = parts_text(w->a, w->in->system, "\n\n");
+    struct chat_part *kept = NULL, **end = &kept;
+    for (const struct chat_part *p = w->in->system; p; p = p->next)
+        if (p->kind == PART_TEXT && !text_is_billing(p->text))
+            part_add(w->a, &end, PART_TEXT)->text = p->text;
+    struct str text = parts_text(w->a, kept, "\n\n");
     bool asks = w->format == COHERE_FORMAT_JSON || w->format == COHERE_FORMAT_PROMPT;
     if (asks) {
         struct str words = format_prompt(w->a, w->in);

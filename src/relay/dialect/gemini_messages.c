@@ -308,8 +308,7 @@ static void write_message(struct gemini_writing *w, const struct chat_message *m
 static bool is_prompt(const struct chat_part *p)
 {
     // Claude Code's first text differs with every build and would spoil caches.
-    return p->kind == PART_TEXT && !text_is_blank(p->text) &&
-           !str_starts(p->text, "x-anthropic-billing-header");
+    return p->kind == PART_TEXT && !text_is_blank(p->text) && !text_is_billing(p->text);
 }
 
 static bool any_prompt(const struct gemini_writing *w)

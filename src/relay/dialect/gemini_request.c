@@ -177,6 +177,8 @@ static void write_sampling(struct gemini_writing *w)
     }
     if (in->logit_bias)
         chat_dropped(w->to, "logit_bias");
+    if (in->verbosity)
+        chat_dropped(w->to, "verbosity");
     if (in->head.choices > 1 && !w->to->stream)
         json_int(&w->j, "candidateCount", in->head.choices < 8 ? in->head.choices : 8);
     else if (in->head.choices > 1)

@@ -146,12 +146,11 @@ static const char *system_role(const struct openai_writing *w)
     return developer ? "developer" : "system";
 }
 
-// Claude Code's first system text differs with every build and would spoil prompt caches.
 static const struct chat_part *system_parts(struct openai_writing *w)
 {
     struct chat_part *kept = NULL, **end = &kept;
     for (const struct chat_part *p = w->in->system; p; p = p->next) {
-        if (!w->own && str_starts(p->text, "x-anthropic-billing-header"))
+        if (!w->own && text_is_billing(p->text))
             continue;
         struct chat_part *copy = part_add(w->a, &end, p->kind);
         *copy = *p;

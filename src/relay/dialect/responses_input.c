@@ -245,7 +245,7 @@ static struct str instructions_of(struct responses_writing *w)
 {
     struct chat_part *kept = NULL, **end = &kept;
     for (const struct chat_part *p = w->in->system; p; p = p->next)
-        if (p->kind == PART_TEXT && !str_starts(p->text, "x-anthropic-billing-header"))
+        if (p->kind == PART_TEXT && !text_is_billing(p->text))
             part_add(w->a, &end, PART_TEXT)->text = p->text;
     return parts_text(w->a, kept, "\n\n");
 }

@@ -66,6 +66,11 @@ bool text_is_blank(struct str s)
     return str_trim(s).n == 0;
 }
 
+bool text_is_billing(struct str s)
+{
+    return str_starts(s, "x-anthropic-billing-header");
+}
+
 struct err *take_stops(struct arena *a, yyjson_val *body, const char *key, const char ***out)
 {
     yyjson_val *v = member(body, key), *item;

@@ -20,6 +20,9 @@ struct chat_message *message_add(struct arena *a, struct chat_message ***end, en
 // The texts of these parts with `between` them; .p NULL if there are none.
 struct str parts_text(struct arena *a, const struct chat_part *parts, const char *between);
 bool text_is_blank(struct str s);
+// Claude Code's first system text: it differs with every build, would spoil the prompt caches of
+// everybody but Anthropic, and says nothing to them.
+bool text_is_billing(struct str s);
 // Arguments of a call as a JSON object. They stay the text they are: large numbers and the order of
 // keys survive. Nothing is {}, what is no object is wrapped: {"_raw": "..."}.
 struct str object_text(struct arena *a, struct str arguments);
