@@ -221,6 +221,7 @@ static struct err *delete_user(struct http *x, const struct user *user)
     TRY(tx.failed);
     TRY(db_exec(x->db, x->arena, NULL, "DELETE FROM tokens WHERE user_id = ?", P(user->id)));
     TRY(db_exec(x->db, x->arena, NULL, "DELETE FROM sessions WHERE user_id = ?", P(user->id)));
+    TRY(db_exec(x->db, x->arena, NULL, "DELETE FROM kept WHERE user_id = ?", P(user->id)));
     TRY(db_exec(x->db, x->arena, NULL, "DELETE FROM users WHERE id = ?", P(user->id)));
     TRY(note(x, user, "Deleted"));
     TRY(tx_commit(&tx, x->arena));

@@ -105,6 +105,27 @@ static struct err *check_model(struct relay *r)
     return NULL;
 }
 
+// The same on every node.
+static uint64_t session_of(const struct relay *r, const char *name)
+{
+    unsigned char digest[SHA256_SIZE];
+    uint64_t session;
+    hash_sha256(str_of(name), digest);
+    memcpy(&session, digest, sizeof(session));
+    return (session ^ (uint64_t)r->caller->user_id) | 1;
+}
+
+// What outlives the document.
+static void keep_head(struct relay *r)
+{
+    struct chat_head *h = &r->head;
+    h->model = h->model ? arena_strdup(r->arena, h->model) : NULL;
+    h->previous = h->previous ? arena_strdup(r->arena, h->previous) : NULL;
+    if (r->snapshot->settings.relay.affinity && !text_is_empty(h->session))
+        r->session = session_of(r, h->session);
+    h->session = NULL;
+}
+
 static struct err *read_body(struct relay *r)
 {
     struct str type = http_header(&r->x->headers, "content-type");
@@ -114,8 +135,7 @@ static struct err *read_body(struct relay *r)
     TRY(json_text_read(r->document, r->x->body, &r->body));
     TRY(json_no_duplicates(r->document, r->body.root));
     TRY(speaks->read_head(r->arena, r->body.root, &r->head));
-    if (r->head.model) // outlives the document
-        r->head.model = arena_strdup(r->arena, r->head.model);
+    keep_head(r);
     return speaks->read_path ? speaks->read_path(r->arena, r->x->path, r->x->query, &r->head)
                              : NULL;
 }
@@ -131,7 +151,7 @@ static struct err *estimate(struct relay *r, int64_t *quota)
     if (r->route->mode == MODE_TOKENS)
         return NULL; // costs nothing
     TRY(ledger_admits(r->arena));
-    int64_t prompt = (int64_t)r->x->body.n / BYTES_PER_TOKEN + 1;
+    int64_t prompt = (int64_t)r->body.text.n / BYTES_PER_TOKEN + 1;
     int64_t output =
         r->head.max_output ? r->head.max_output : r->snapshot->settings.relay.pre_consumed_tokens;
     r->prompt_estimate = prompt < PROMPT_MOST ? prompt : PROMPT_MOST;
@@ -181,9 +201,12 @@ void relay_cover_on_worker(struct job *job)
 static struct err *admit_known(struct relay *r, int64_t *quota)
 {
     TRY(check_caller(r));
-    if (r->route->mode == MODE_MODELS)
+    if (r->route->mode == MODE_MODELS || r->kept_id)
         return NULL;
-    TRY(read_body(r));
+    if (!r->body.root)
+        TRY(read_body(r));
+    if (relay_must_recall(r))
+        return NULL;
     TRY(check_model(r));
     TRY(estimate(r, quota));
     return relay_limit_caller(r);
@@ -195,7 +218,7 @@ static enum relay_step refuse(struct relay *r, struct err *e)
     return RELAY_SETTLE;
 }
 
-// Comes by up to three times: unknown caller, reservation from the balance, admitted.
+// Comes by up to four times: unknown caller, earlier reply, reservation from the balance, admitted.
 enum relay_step relay_admit(struct relay *r)
 {
     if (r->failed)
@@ -220,6 +243,12 @@ enum relay_step relay_admit(struct relay *r)
     struct err *e = admit_known(r, &quota);
     if (e)
         return refuse(r, e);
+    if (relay_must_recall(r)) {
+        relay_on_worker(r, relay_recall);
+        return RELAY_WAIT;
+    }
+    if (r->own_answer)
+        return RELAY_SETTLE;
     if (r->route->mode == MODE_MODELS) {
         r->failed = relay_models(r);
         return RELAY_SETTLE;

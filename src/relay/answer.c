@@ -6,6 +6,7 @@
 #include "common/arena.h"
 #include "common/clock.h"
 #include "common/find.h"
+#include "common/rand.h"
 #include "relay/state.h"
 #include "service/metrics.h"
 
@@ -64,6 +65,15 @@ static struct err *on_event(void *self, const struct chat_event *ev)
 
 // --- beginning ------------------------------------------------------------------------
 
+// What will be found by its id needs one that nobody else has, whatever the provider's is.
+static void keep_it(struct relay *r)
+{
+    char made[33];
+    rand_text(made, sizeof(made) - 1);
+    r->writer.keep_id = arena_printf(r->arena, "resp_%s", made);
+    r->writer.keep = &r->keep;
+}
+
 void relay_answer_begin(struct relay *r)
 {
     struct str type = http_header(&r->call->headers_in, "content-type");
@@ -96,7 +106,11 @@ void relay_answer_begin(struct relay *r)
         .stream = r->head.stream,
         .wants_usage = r->head.wants_usage,
         .prompt_estimate = r->prompt_estimate,
+        .kept = r->head.keeps && r->snapshot->settings.relay.kept_days,
     };
+    r->keep.limit = WHOLE_MOST;
+    if (relay_keeps_here(r))
+        keep_it(r);
 }
 
 void relay_answer_release(struct relay *r)
@@ -104,6 +118,7 @@ void relay_answer_release(struct relay *r)
     buf_free(&r->in);
     buf_free(&r->out);
     buf_free(&r->text);
+    buf_free(&r->keep);
     buf_free(&r->dropped);
     buf_free(&r->attempt.headers);
 }
@@ -349,13 +364,15 @@ static void usage_of_openai(struct relay *r, yyjson_val *root)
     yyjson_val *u = yyjson_obj_get(root, "usage");
     if (!yyjson_is_obj(u))
         return;
-    yyjson_val *details = yyjson_obj_get(u, "prompt_tokens_details");
-    int64_t prompt = json_int_at(u, "prompt_tokens", 0),
+    bool newer = yyjson_obj_get(u, "input_tokens") != NULL; // as the Responses API names them
+    yyjson_val *details =
+        yyjson_obj_get(u, newer ? "input_tokens_details" : "prompt_tokens_details");
+    int64_t prompt = json_int_at(u, newer ? "input_tokens" : "prompt_tokens", 0),
             cached = json_int_at(details, "cached_tokens", 0);
     r->reader.usage = (struct chat_usage){
         .prompt = prompt > cached ? prompt - cached : 0,
         .cache_read = cached < prompt ? cached : prompt,
-        .completion = json_int_at(u, "completion_tokens", 0),
+        .completion = json_int_at(u, newer ? "output_tokens" : "completion_tokens", 0),
         .known = true,
     };
 }
@@ -366,7 +383,7 @@ static struct err *read_other(struct relay *r)
     yyjson_val *root;
     if (json_read(r->scratch, buf_view(&r->in), &root) || !yyjson_is_obj(root))
         return err_new(r->arena, &err_upstream_failed, "the answer is not JSON");
-    if (yyjson_is_obj(yyjson_obj_get(root, "error")))
+    if (yyjson_is_obj(yyjson_obj_get(root, "error")) && r->route->mode != MODE_KEPT)
         return err_new(r->arena, &err_upstream_failed, "error in a 200");
     usage_of_openai(r, root);
     yyjson_val *choice;
@@ -407,7 +424,7 @@ static int64_t ahead_quota(struct relay *r)
 static struct err *keep_covered(struct relay *r)
 {
     int64_t seen = tokens_seen(r);
-    if (seen < r->covered)
+    if (seen < r->covered || relay_is_free(r))
         return NULL;
     int64_t quota = ahead_quota(r);
     r->covered = seen + TOKENS_AHEAD;

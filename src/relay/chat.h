@@ -39,6 +39,7 @@ enum quirk {
     THINKING_SWITCH = 1 << 11, // thinking is switched by thinking:{type}
     CACHE_MARKERS = 1 << 12,   // takes cache_control in parts, as Anthropic does
     OPENAI_RULES = 1 << 13,    // OpenAI's own models: refuses what each family refuses
+    STATELESS = 1 << 14,       // speaks Responses and keeps none: they are kept here
 };
 
 enum relay_mode {
@@ -53,7 +54,9 @@ enum relay_mode {
     MODE_MODERATION,
     MODE_RESPONSES,
     MODE_MODELS,
-    MODE_TOKENS, // how many tokens a chat's request has
+    MODE_TOKENS,  // how many tokens a chat's request has
+    MODE_KEPT,    // a reply that was kept: shown, deleted, cancelled, its input listed
+    MODE_COMPACT, // a conversation of the Responses API made shorter
     MODE_COUNT
 };
 
@@ -63,10 +66,13 @@ enum relay_mode {
 struct chat_head {
     const char *model; // NULL if absent
     bool stream;
-    bool wants_usage;   // a streaming client asked to see the usage
-    int64_t max_output; // tokens; 0 = not said
-    int64_t choices;    // how many answers were asked for, at least 1
-    bool array;         // streamed as the elements of one JSON array (Gemini without alt=sse)
+    bool wants_usage;     // a streaming client asked to see the usage
+    int64_t max_output;   // tokens; 0 = not said
+    int64_t choices;      // how many answers were asked for, at least 1
+    const char *previous; // the reply that this one follows; NULL none
+    bool keeps;           // the reply may be referred to later
+    const char *session;  // what requests of one conversation, or one person, have in common
+    bool array;           // streamed as the elements of one JSON array (Gemini without alt=sse)
 };
 
 enum chat_role { ROLE_SYSTEM, ROLE_USER, ROLE_ASSISTANT, ROLE_TOOL };
@@ -157,6 +163,7 @@ struct chat_request {
 
     const char *user, *tier, *cache_key, *verbosity;
     yyjson_val *metadata;
+    const char *previous;        // the reply that is followed, whose conversation is part of this
     const char *kept;            // a member that means what the provider keeps: no other can follow
     bool old_functions;          // the caller knows functions and function_call, not tools
     yyjson_val *body;            // all of it, as received: members unknown to us ride along to a
@@ -349,6 +356,9 @@ struct chat_writer { // events -> a client's bytes
     bool wants_usage;
     int64_t prompt_estimate;    // for dialects that tell the input's size before it is known
     int64_t passed;             // frames that went to the client untranslated, before a failure
+    bool kept;                  // the answer says that it may be referred to
+    struct buf *keep;           // NULL, or receives the object of the whole answer as well,
+    const char *keep_id;        // which then has this id
     struct chat_answer *answer; // what was collected
     size_t answer_max;          // bytes; 0: 64 MiB
     void *own;                  // the dialect's, in `arena`

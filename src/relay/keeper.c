@@ -93,6 +93,16 @@ static struct err *delete_sessions(struct arena *a, const struct settings *s)
         clock_now() - (int64_t)KEPT_SESSIONS_DAYS * DAY_SECONDS);
 }
 
+static struct err *delete_kept(struct arena *a, const struct settings *s)
+{
+    (void)s;
+    return delete_until_done(
+        a,
+        "DELETE FROM kept WHERE id IN (SELECT id FROM (SELECT id FROM kept WHERE"
+        " expires_at < ? ORDER BY expires_at LIMIT ?) old)",
+        clock_now());
+}
+
 // --- memory ---------------------------------------------------------------------------
 
 enum { REST_MS = 5000, QUIET_MS = 100, WORTH_MS = 50 };
@@ -149,6 +159,7 @@ static struct {
     {"recover channels", recover_channels, probe_ms, 0},
     {"delete logs", delete_logs, hour_ms, 0},
     {"delete sessions", delete_sessions, hour_ms, 0},
+    {"delete kept replies", delete_kept, hour_ms, 0},
     {"give memory back", give_memory_back, rest_ms, 0},
 };
 

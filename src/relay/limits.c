@@ -77,6 +77,15 @@ bool relay_limit_channel(struct relay *r)
                       r->token_estimate, r->loop->now_ms, &why);
 }
 
+bool relay_limit_pinned(struct relay *r)
+{
+    const struct snapshot_channel *c = r->choice.channel;
+    struct limit_who who = {LIMIT_CHANNEL, c->row.id};
+    bool fits = !c->limited ||
+                limit_fits(&who, &c->limits, r->token_estimate, r->loop->now_ms, &r->choice.full);
+    return fits && relay_limit_channel(r);
+}
+
 struct err *relay_limit_channels(struct relay *r)
 {
     if (r->limits) // it was not the caller who asked for too much

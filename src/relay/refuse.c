@@ -17,6 +17,7 @@ static const struct {
     {&err_token_invalid, "invalid_api_key", 401, 401, 400, 401},
     {&err_quota_insufficient, "insufficient_quota", 429, 402, 429, 402},
     {&err_token_exhausted, "insufficient_quota", 429, 402, 429, 402},
+    {&err_previous_not_found, "previous_response_not_found", 400, 400, 400, 400},
     {&err_upstream_rate_limited, "rate_limit_exceeded", 429, 429, 429, 429},
     {&err_rate_limited, "rate_limit_exceeded", 429, 429, 429, 429},
 };

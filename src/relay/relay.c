@@ -64,7 +64,9 @@ void relay_begin(struct exchange *x, const struct relay_route *route)
     r->route = route;
     r->snapshot = snapshot_hold();
     r->ip = client_ip(x->arena, x->peer, &x->headers);
-    r->in = r->out = r->text = BUF(REFUSAL_MOST);
+    if (route->mode == MODE_KEPT)
+        relay_read_kept_path(r);
+    r->in = r->out = r->text = r->keep = BUF(REFUSAL_MOST);
     r->dropped = BUF(1024);
     x->owner = r;
     x->on_gone = on_gone;
@@ -76,16 +78,21 @@ void relay_begin(struct exchange *x, const struct relay_route *route)
 
 // --- choose ---------------------------------------------------------------------------
 
+// A channel that has just filled up is not asked.
+static bool choose_any(struct relay *r, const struct tried *tried)
+{
+    struct choosing how = {tried, r->token_estimate, r->loop->now_ms, r->session};
+    while (choose_channel(r->candidates, &how, &r->choice))
+        if (relay_limit_channel(r))
+            return true;
+    return false;
+}
+
 static enum relay_step choose(struct relay *r)
 {
     static const struct tried none;
     const struct tried *tried = r->tried ? r->tried : &none;
-    bool found;
-    do
-        found =
-            choose_channel(r->candidates, tried, r->token_estimate, r->loop->now_ms, &r->choice);
-    while (found && !relay_limit_channel(r));
-    if (!found) {
+    if (!(relay_pinned(r) ? relay_choose_pinned(r) : choose_any(r, tried))) {
         const struct err_kind *kind =
             r->unsuited ? &err_mode_unsupported : &err_channel_unavailable;
         if (!r->failed && r->choice.full.wait_ms)
@@ -298,6 +305,7 @@ static void forget_attempt(struct relay *r)
     buf_clear(&r->in);
     buf_clear(&r->out);
     buf_clear(&r->text);
+    buf_clear(&r->keep);
     r->reader = r->gatherer = (struct chat_reader){0};
     r->refused = r->streaming = r->spoken = r->paused = false;
     r->written = 0;
@@ -422,8 +430,8 @@ static const struct tally *tally_of(const struct relay_route *route, const char 
 static void count_answer(const struct relay *r, int status)
 {
     static const char *const modes[MODE_COUNT] = {
-        "chat",   "completion",    "embedding",  "rerank",    "image",  "image_edit",
-        "speech", "transcription", "moderation", "responses", "models", "tokens"};
+        "chat",          "completion", "embedding", "rerank", "image",  "image_edit", "speech",
+        "transcription", "moderation", "responses", "models", "tokens", "kept",       "compact"};
     const char *mode = modes[r->route->mode];
     const struct tally *t = tally_of(r->route, mode);
     struct metric_cell *cell = t->fine;
@@ -515,6 +523,7 @@ struct err *relay_setup(struct arena *a, const struct boot *boot, struct db_pool
     metric_read_with(METRIC_LIMIT_SUBJECTS, limit_subjects);
     relay_settle_setup();
     directory_setup();
+    keep_setup(pool);
     return NULL;
 }
 

@@ -258,6 +258,8 @@ static void write_down(struct relay *r, bool billable)
         write_row(r, consumed);
     if (consumed)
         count_metrics(r);
+    if (consumed && r->ending == ENDED_WELL)
+        relay_keep(r);
     give_rest_back(r);
     relay_limit_done(r, consumed ? prompt_tokens(&r->usage) + r->usage.completion : 0);
     r->settled = true;
@@ -266,8 +268,8 @@ static void write_down(struct relay *r, bool billable)
 // Comes by again after each visit to a worker.
 enum relay_step relay_settle(struct relay *r)
 {
-    bool billable = r->caller && !r->caller->unknown && r->price && r->reader.dialect &&
-                    r->route->mode != MODE_TOKENS;
+    bool billable =
+        r->caller && !r->caller->unknown && r->price && r->reader.dialect && !relay_is_free(r);
     if (billable && r->settling == SETTLE_COUNT) {
         r->settling = SETTLE_PRICE;
         r->counted = must_count(r);

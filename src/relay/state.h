@@ -10,6 +10,7 @@
 #include "relay/relay.h"
 #include "service/choice.h"
 #include "service/directory.h"
+#include "service/keep.h"
 #include "service/snapshot.h"
 
 enum relay_step {
@@ -58,6 +59,14 @@ struct relay {
     struct limit_ticket *limits;      // NULL: none applies to the caller
     int64_t refused_count;            // so many refusals does this row stand for; 0: one
     bool quiet; // refused for a limit, as others just before: not written down
+
+    // kept.c: the reply that is asked for or followed
+    const struct kept *kept; // NULL: none, or not found yet
+    const char *kept_id;     // its id; MODE_KEPT
+    struct str kept_query;   // of MODE_KEPT: as asked
+    enum kept_action { KEPT_SHOW, KEPT_DELETE, KEPT_CANCEL, KEPT_INPUT } kept_action;
+    struct buf keep;  // the object of this answer, if it is to be kept here
+    uint64_t session; // of this conversation; 0: none is said
 
     // choose
     const struct candidates *candidates;
@@ -123,6 +132,11 @@ static inline bool relay_is_chat(const struct relay *r)
     return r->route->mode == MODE_CHAT || r->route->mode == MODE_RESPONSES;
 }
 
+static inline bool relay_is_free(const struct relay *r)
+{
+    return r->route->mode == MODE_TOKENS || r->route->mode == MODE_KEPT;
+}
+
 // Another channel may be able to: nobody was asked.
 static inline bool relay_unsuited(const struct err *e)
 {
@@ -142,6 +156,17 @@ struct err *relay_identify(struct relay *r,
 void relay_load_caller(struct job *job);
 bool relay_cover(struct relay *r, int64_t quota); // reserves more in memory; false: a worker must
 void relay_cover_on_worker(struct job *job);      // r->quota_wanted, from the balances; r->failed
+
+// kept.c: replies that later requests refer to
+bool relay_must_recall(struct relay *r);    // another reply is named: first relay_recall
+void relay_recall(struct job *job);         // on a worker: r->kept, or all of r->own_answer
+void relay_read_kept_path(struct relay *r); // MODE_KEPT: which one, and what of it
+const char *relay_kept_method(const struct relay *r);
+const char *relay_kept_tail(struct relay *r); // of its address at its provider
+bool relay_pinned(const struct relay *r);     // its provider keeps it: only that channel can serve
+bool relay_choose_pinned(struct relay *r);    // false: it is gone, or has been tried
+bool relay_keeps_here(const struct relay *r); // this answer is to be kept by us
+void relay_keep(struct relay *r);             // it is complete: whoever keeps it, its id is noted
 
 // upstream.c
 struct err *relay_prepare(struct relay *r); // the attempt and its call, ready to start
@@ -174,7 +199,8 @@ void relay_count_tokens(struct job *job);  // on a worker: the answer, into r->o
 enum { LIMIT_HEADERS = 6 };
 struct err *relay_limit_address(struct relay *r); // before anything is looked up
 struct err *relay_limit_caller(struct relay *r);
-bool relay_limit_channel(struct relay *r);              // r->choice; false: it has just filled up
+bool relay_limit_channel(struct relay *r); // r->choice; false: it has just filled up
+bool relay_limit_pinned(struct relay *r);  // the same, where no other can serve; r->choice.full
 struct err *relay_limit_channels(struct relay *r);      // all are full
 void relay_limit_done(struct relay *r, int64_t tokens); // so many were used
 size_t relay_limit_headers(const struct relay *r, struct http_header to[LIMIT_HEADERS]);

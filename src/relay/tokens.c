@@ -11,7 +11,9 @@ bool relay_counts_itself(struct relay *r)
     if (r->route->mode != MODE_TOKENS)
         return false;
     const struct provider *p = provider_of(r->choice.channel->row.type);
-    return !p || p->dialect != r->route->speaks || !p->path[MODE_TOKENS] ||
+    if (relay_pinned(r))
+        return false; // what its provider keeps we cannot count
+    return !p || provider_dialect(p, MODE_TOKENS) != r->route->speaks || !p->path[MODE_TOKENS] ||
            chat_carries(r->body.text);
 }
 

@@ -65,7 +65,8 @@ static void drop_header(struct buf *headers, struct str name)
 static struct err *add_headers(struct relay *r)
 {
     struct attempt *t = &r->attempt;
-    TRY(attempt_header(t, "Content-Type", STR("application/json")));
+    if (r->body.root || r->x->body.n)
+        TRY(attempt_header(t, "Content-Type", STR("application/json")));
     TRY(attempt_header(t, "Accept",
                        r->head.stream ? STR("text/event-stream") : STR("application/json")));
     TRY(attempt_header(t, "User-Agent", STR("token-factory/" TF_VERSION)));
@@ -137,6 +138,7 @@ struct err *relay_parse(struct relay *r)
         TRY(json_read(r->arena, r->body.text, &r->body.root));
     TRY(r->route->speaks->parse_request(r->arena, r->body.root, &r->request));
     r->request.head = r->head;
+    r->request.previous = r->head.previous;
     r->parsed = true;
     return NULL;
 }
@@ -204,7 +206,8 @@ static struct err *find_provider(struct relay *r)
                        (long long)c->row.id, c->row.type);
     buf_clear(&r->attempt.headers);
     struct buf headers = r->attempt.headers.limit ? r->attempt.headers : BUF(64 << 10);
-    enum relay_mode mode = provider_mode(p, r->route->mode, r->sent_model, c->row.other);
+    enum relay_mode asked = r->kept_id ? MODE_RESPONSES : r->route->mode;
+    enum relay_mode mode = provider_mode(p, asked, r->sent_model, c->row.other);
     const struct dialect *dialect = provider_dialect(p, mode);
     r->translated = dialect != r->route->speaks;
     r->attempt = (struct attempt){
@@ -217,6 +220,7 @@ static struct err *find_provider(struct relay *r)
         .key = r->choice.key->text,
         .model = r->sent_model,
         .other = c->row.other,
+        .tail = r->kept_id ? relay_kept_tail(r) : NULL,
         .headers = headers,
         .caller_header = r->translated ? NULL : caller_header,
         .caller = r,
@@ -230,7 +234,8 @@ static struct err *find_provider(struct relay *r)
 static bool is_rewritten(const struct relay *r)
 {
     const struct snapshot_channel *c = r->choice.channel;
-    return relay_is_chat(r) && (!text_is_empty(c->row.system_prompt) || chat_carries(r->body.text));
+    return relay_is_chat(r) && (!text_is_empty(c->row.system_prompt) ||
+                                chat_carries(r->body.text) || relay_keeps_here(r));
 }
 
 struct err *relay_prepare(struct relay *r)
@@ -246,11 +251,11 @@ struct err *relay_prepare(struct relay *r)
     r->call = NEW(r->arena, struct call);
     if (r->translated)
         TRY(translate_body(r));
-    else
+    else if (!r->kept_id)
         edit_body(r);
     TRY(url_parse(r->arena, r->attempt.url, &r->call->url));
     r->call->arena = r->arena;
-    r->call->method = "POST";
+    r->call->method = r->kept_id ? relay_kept_method(r) : "POST";
     r->call->headers = buf_view(&r->attempt.headers);
     r->call->proxy = c->row.proxy;
     r->call->owner = r;

@@ -25,6 +25,9 @@ struct relay_setting {
     int probe_seconds;    // how often disabled channels are tried again
     int breaker_failures; // in a row, before a key rests
     int breaker_rest_seconds;
+    int kept_days; // replies that requests may refer to; 0 = none is kept
+    int kept_per_user, kept_megabytes_per_user; // the oldest go beyond that
+    bool affinity;                              // a conversation stays with its channel
     int pre_consumed_tokens; // reserved for the answer when the request names no limit
     bool error_log_enabled;
 };

@@ -371,10 +371,11 @@ describe("natively", () => {
   test.each([false, true])(
     "the reply is byte for byte the upstream's (stream: %p)",
     async (stream) => {
+      const before = await client.responses.create({ model: "fake-oa", input: ask({}) });
       const request = {
         model: "fake-oa",
         stream,
-        previous_response_id: "resp_before",
+        previous_response_id: before.id,
         x_new: { deep: [1.0, "ü"] },
         input: [user({ thinking: "hm", extra: { x_unknown: { a: 1 } } })],
       };
@@ -401,10 +402,10 @@ describe("natively", () => {
 
 describe("what cannot be", () => {
   test("state that only OpenAI keeps is refused by name", async () => {
-    const request = { model: "claude-sonnet-4-6", previous_response_id: "resp_1", input: "hi" };
+    const request = { model: "claude-sonnet-4-6", conversation: "conv_1", input: "hi" };
     const reply = await receive(await gw.post("/v1/responses", request));
     expect(reply.status).toBe(400);
-    expect(reply.text).toContain("previous_response_id");
+    expect(reply.text).toContain("conversation");
     expect(reply.text).toContain("state_unsupported");
   });
 

@@ -66,7 +66,7 @@ export interface Fake {
 interface Endpoint {
   /** Undefined: both know the path, and a header tells them apart. */
   dialect?: Dialect;
-  method: "GET" | "POST";
+  method: "GET" | "POST" | "DELETE";
   path: RegExp;
   check?: (body: Json, headers: Record<string, string>) => void;
   serve: (asked: openai.Asked, reply: Answer, fake: Server) => Promise<void>;
@@ -100,6 +100,34 @@ const ENDPOINTS: Endpoint[] = [
     path: /^\/v1\/responses$/,
     check: responses.checkResponses,
     serve: response,
+  },
+  {
+    dialect: "openai",
+    method: "POST",
+    path: /^\/v1\/responses\/input_tokens$/,
+    check: responses.checkResponses,
+    serve: (_, reply) => reply.json(200, { object: "response.input_tokens", input_tokens: 42 }),
+  },
+  {
+    dialect: "openai",
+    method: "POST",
+    path: /^\/v1\/responses\/compact$/,
+    check: responses.checkResponses,
+    serve: compact,
+  },
+  { dialect: "openai", method: "GET", path: /^\/v1\/responses\/[\w-]+$/, serve: shown },
+  {
+    dialect: "openai",
+    method: "GET",
+    path: /^\/v1\/responses\/[\w-]+\/input_items$/,
+    serve: inputItems,
+  },
+  { dialect: "openai", method: "DELETE", path: /^\/v1\/responses\/[\w-]+$/, serve: deleted },
+  {
+    dialect: "openai",
+    method: "POST",
+    path: /^\/v1\/responses\/[\w-]+\/cancel$/,
+    serve: cancelled,
   },
   {
     dialect: "azure",
@@ -157,6 +185,7 @@ class Server implements Fake {
   stats: Stats = { connections: 0, requests: 0, refused: 0, complete: 0, cut: 0, gone: 0 };
   port = 0;
   readonly models: string[];
+  readonly kept = new responses.Kept();
   private readonly keep: number;
   private readonly run = randomBytes(4).toString("hex");
   private readonly behaviours = new Map<string, Directives>();
@@ -315,7 +344,9 @@ class Server implements Fake {
         `Invalid URL (${seen.method} ${seen.path})`,
         isClaude(seen.dialect) ? "not_found_error" : "invalid_request_error",
       );
-    if (endpoint.method === "POST") seen.body = parseBody(request);
+    const bare = seen.path.endsWith("/cancel");
+    if (endpoint.method === "POST" && !bare) seen.body = parseBody(request);
+    else if (request.body.length > 0) throw new Refusal(400, "a body where none belongs");
     const { dialect } = seen;
     const other = isClaude(dialect) ? claude : isGemini(dialect) ? gemini : openai; // Cohere's, too
     const parser = isResponses(seen.path) ? responses : other;
@@ -335,7 +366,11 @@ class Server implements Fake {
     );
     reply.wish = seen.wish;
     if (await reply.misbehaved()) return;
-    await endpoint.serve({ id: seen.id, model, body: seen.body, wish: seen.wish }, reply, this);
+    await endpoint.serve(
+      { id: seen.id, model, body: seen.body, wish: seen.wish, key },
+      reply,
+      this,
+    );
   }
 
   /** Answers the API key. */
@@ -497,12 +532,46 @@ async function chat(asked: openai.Asked, reply: Answer): Promise<void> {
   );
 }
 
-async function response(asked: openai.Asked, reply: Answer): Promise<void> {
+async function response(asked: openai.Asked, reply: Answer, fake: Server): Promise<void> {
+  fake.kept.before(asked.key, asked.body);
+  fake.kept.add(asked.key, asked.body, responses.responseReply(asked));
   if (asked.body["stream"] !== true) return reply.json(200, responses.responseReply(asked));
   const frames = responses
     .responseEvents(asked)
     .map((event) => `event: ${String(event["type"])}\ndata: ${JSON.stringify(event)}\n\n`);
   return reply.frames(frames.slice(0, -1), frames.at(-1) ?? "");
+}
+
+const idIn = (reply: Answer): string => /\/responses\/([\w-]+)/.exec(reply.target)?.[1] ?? "";
+
+async function shown(asked: openai.Asked, reply: Answer, fake: Server): Promise<void> {
+  const found = fake.kept.find(asked.key, idIn(reply));
+  return reply.json(200, found.reply);
+}
+
+async function inputItems(asked: openai.Asked, reply: Answer, fake: Server): Promise<void> {
+  const data = fake.kept.find(asked.key, idIn(reply)).input;
+  return reply.json(200, { object: "list", data, has_more: false });
+}
+
+async function deleted(asked: openai.Asked, reply: Answer, fake: Server): Promise<void> {
+  fake.kept.remove(asked.key, idIn(reply));
+  return reply.json(200, { id: idIn(reply), object: "response", deleted: true });
+}
+
+async function cancelled(asked: openai.Asked, reply: Answer, fake: Server): Promise<void> {
+  fake.kept.find(asked.key, idIn(reply));
+  throw new Refusal(400, "Only responses created with background=true can be cancelled.");
+}
+
+async function compact(asked: openai.Asked, reply: Answer): Promise<void> {
+  return reply.json(200, {
+    id: asked.id.replace("chatcmpl-", "resp_"),
+    object: "response.compaction",
+    created_at: 1_780_000_000,
+    output: [{ type: "compaction", encrypted_content: "gAAAAcompact" }],
+    usage: { input_tokens: 30, input_tokens_details: { cached_tokens: 10 }, output_tokens: 4 },
+  });
 }
 
 async function completion(asked: openai.Asked, reply: Answer): Promise<void> {

@@ -75,6 +75,11 @@ export class TestServer {
     return `http://127.0.0.1:${this.port}`;
   }
 
+  /** Its database, for another node beside it; undefined where that is SQLite. */
+  get dsn(): string | undefined {
+    return this.options.dsn ?? this.database?.dsn;
+  }
+
   get pid(): number {
     return this.child?.pid ?? 0;
   }

@@ -167,5 +167,6 @@ test("snippets hold address, key and model, quoted", () => {
     expect(text).toContain("sk-1");
   }
   expect(snippet("curl", given)).toContain(`it'\\''s`);
+  expect(snippet("codex", given)).toContain('wire_api = "responses"'); // it speaks nothing else
   expect(snippet("python", given)).toContain('"say \\"hi\\""');
 });

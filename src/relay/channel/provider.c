@@ -107,10 +107,24 @@ static struct str without_slashes(struct str s)
     return s;
 }
 
+// Before the query, which both may have.
+static struct str with_tail(struct attempt *t, const char *path)
+{
+    size_t n = strcspn(path, "?");
+    if (!t->tail)
+        return str_of(path);
+    const char *more = path[n] ? path + n + 1 : "";
+    return str_of(arena_printf(t->arena, "%.*s%s%s%s", (int)n, path, t->tail,
+                               !*more                 ? ""
+                               : strchr(t->tail, '?') ? "&"
+                                                      : "?",
+                               more));
+}
+
 struct err *attempt_url(struct attempt *t, const char *path)
 {
     const char *given = text_is_empty(t->base_url) ? t->provider->base_url : t->base_url;
-    struct str base = str_trim(str_of(given)), query = {0}, tail = str_of(path);
+    struct str base = str_trim(str_of(given)), query = {0}, tail = with_tail(t, path);
     TRY(check_base(t, base));
     const char *mark = memchr(base.p, '?', base.n);
     if (mark) {
@@ -172,7 +186,9 @@ enum relay_mode provider_mode(const struct provider *p, enum relay_mode mode, co
 
 const struct dialect *provider_dialect(const struct provider *p, enum relay_mode mode)
 {
-    return mode == MODE_RESPONSES ? &responses_dialect : p->dialect;
+    bool counts = mode == MODE_TOKENS && p->dialect == &openai_dialect; // only there it can
+    return mode == MODE_RESPONSES || mode == MODE_COMPACT || counts ? &responses_dialect
+                                                                    : p->dialect;
 }
 
 struct err *attempt_prepare(struct attempt *t)

@@ -42,7 +42,8 @@ struct attempt {
     enum relay_mode mode;
     const struct dialect *dialect; // what is spoken there: provider_dialect
     bool stream;
-    bool array; // as one JSON array, which the caller will get as it is
+    bool array;       // as one JSON array, which the caller will get as it is
+    const char *tail; // behind the path: "/resp_1/input_items"; NULL none
     const char *base_url, *key, *model, *other; // the channel's; `other`: api version, region ...
     const char *url;                            // filled in by attempt_prepare
     struct buf headers; // "Name: value\r\n" lines: credential and the row's headers; never

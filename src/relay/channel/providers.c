@@ -17,6 +17,10 @@
     [MODE_TRANSCRIPTION] = "/v1/audio/transcriptions", [MODE_MODERATION] = "/v1/moderations",      \
     [MODE_MODELS] = "/v1/models"
 
+#define RESPONSES_PATHS                                                                            \
+    [MODE_RESPONSES] = "/v1/responses", [MODE_TOKENS] = "/v1/responses/input_tokens",              \
+    [MODE_COMPACT] = "/v1/responses/compact"
+
 // What a server that merely calls itself compatible may be asked without being upset.
 #define COMPATIBLE (NO_DEVELOPER_ROLE | OLD_MAX_TOKENS | THINK_TAGS | SYSTEM_FIRST | NEEDS_BASE_URL)
 
@@ -28,7 +32,7 @@ static const struct provider providers[] = {
     [1] = {
         .name = "OpenAI", .base_url = "https://api.openai.com", .logo = "openai",
         .dialect = &openai_dialect, .framing = &sse_framing, .authorize = auth_bearer,
-        .path = {OPENAI_PATHS, [MODE_RESPONSES] = "/v1/responses"}, .quirks = OPENAI_RULES,
+        .path = {OPENAI_PATHS, RESPONSES_PATHS}, .quirks = OPENAI_RULES,
         .models = "gpt-5.6-sol,gpt-5.6-terra,gpt-5.6-luna,gpt-5.4,gpt-5.4-mini,gpt-5-mini,gpt-4.1,"
                   "gpt-4o-mini,text-embedding-3-small,text-embedding-3-large",
     },
@@ -77,7 +81,7 @@ static const struct provider providers[] = {
             [MODE_EMBEDDING] = "/v1/embeddings", [MODE_RERANK] = "/v1/rerank",
             [MODE_RESPONSES] = "/v1/responses", [MODE_MODELS] = "/v1/models",
         },
-        .quirks = NO_DEVELOPER_ROLE | OLD_MAX_TOKENS | CACHE_MARKERS,
+        .quirks = NO_DEVELOPER_ROLE | OLD_MAX_TOKENS | CACHE_MARKERS | STATELESS,
     },
     [24] = {
         .name = "Gemini", .base_url = "https://generativelanguage.googleapis.com",
@@ -105,13 +109,14 @@ static const struct provider providers[] = {
             [MODE_CHAT] = "/v1/chat/completions", [MODE_COMPLETION] = "/beta/completions",
             [MODE_RESPONSES] = "/responses", [MODE_MODELS] = "/models",
         },
-        .quirks = NO_DEVELOPER_ROLE | OLD_MAX_TOKENS | KEEP_REASONING | THINKING_SWITCH,
+        .quirks = NO_DEVELOPER_ROLE | OLD_MAX_TOKENS | KEEP_REASONING | THINKING_SWITCH |
+                  STATELESS,
         .models = "deepseek-flash,deepseek-v4-pro",
     },
     [101] = {
         .name = "OpenAI Responses", .base_url = "https://api.openai.com", .logo = "openai",
         .dialect = &responses_dialect, .framing = &sse_framing, .authorize = auth_bearer,
-        .path = {[MODE_RESPONSES] = "/v1/responses", [MODE_MODELS] = "/v1/models"},
+        .path = {RESPONSES_PATHS, [MODE_MODELS] = "/v1/models"},
         .quirks = OPENAI_RULES, // whatever its callers speak, it is asked for responses
         .models = "gpt-5.6-sol,gpt-5.6-terra,gpt-5.4,gpt-5.4-mini,gpt-5-codex",
     },

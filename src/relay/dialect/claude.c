@@ -95,6 +95,7 @@ static struct err *read_head(struct arena *a, yyjson_val *body, struct chat_head
     TRY(take_head(a, body, out));
     bool has = false;
     out->wants_usage = true; // every stream of this dialect tells it
+    out->session = json_text_at(yyjson_obj_get(body, "metadata"), "user_id");
     TRY(take_int(a, body, "max_tokens", &has, &out->max_output));
     return out->max_output < 0 ? err_new(a, &err_field_invalid, "max_tokens") : NULL;
 }

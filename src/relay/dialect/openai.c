@@ -82,6 +82,7 @@ static struct err *read_head(struct arena *a, yyjson_val *body, struct chat_head
     TRY(take_int(a, body, "max_tokens", &has, &out->max_output));
     TRY(take_int(a, body, "max_completion_tokens", &has, &out->max_output));
     TRY(take_int(a, body, "n", &has, &out->choices));
+    out->session = take_session(body);
     if (out->choices < 1 || out->choices > CHAT_CHOICES_MAX)
         return err_new(a, &err_field_invalid, "n");
     if (out->max_output < 0)

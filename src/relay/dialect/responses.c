@@ -7,12 +7,26 @@
 #include "relay/dialect/openai.h"
 #include "relay/dialect/take.h"
 
+// A reply made in the background says what it used when nobody listens: it could not be billed.
+static struct err *read_wishes(struct arena *a, yyjson_val *body, struct chat_head *out)
+{
+    yyjson_val *store = yyjson_obj_get(body, "store");
+    bool background, said;
+    TRY(take_bool(a, body, "background", &background));
+    TRY(take_bool(a, body, "store", &said));
+    out->keeps = said || !store || yyjson_is_null(store);
+    return background ? err_new(a, &err_background_unsupported, "background") : NULL;
+}
+
 static struct err *read_head(struct arena *a, yyjson_val *body, struct chat_head *out)
 {
     TRY(take_head(a, body, out));
     bool has = false;
     out->wants_usage = true; // always told
     TRY(take_int(a, body, "max_output_tokens", &has, &out->max_output));
+    TRY(take_text(a, body, "previous_response_id", &out->previous));
+    out->session = take_session(body);
+    TRY(read_wishes(a, body, out));
     return out->max_output < 0 ? err_new(a, &err_field_invalid, "max_output_tokens") : NULL;
 }
 
@@ -71,6 +85,15 @@ static void write_stream_error(struct buf *out, const struct chat_error *e, cons
     responses_write_failure(&w, e);
 }
 
+static void write_tokens(struct buf *out, int64_t tokens)
+{
+    struct json j = {.out = out};
+    json_obj(&j, NULL);
+    json_str(&j, "object", "response.input_tokens");
+    json_int(&j, "input_tokens", tokens);
+    json_end(&j);
+}
+
 static const char *const signs[] = {"response.completed", "response.incomplete", "response.failed",
                                     "\"error\"", NULL};
 
@@ -84,6 +107,7 @@ const struct dialect responses_dialect = {
     .write_error = write_error,
     .write_stream_error = write_stream_error,
     .write_failure = responses_write_failure,
+    .write_tokens = write_tokens,
     .write_request = responses_write_request,
     .read_frame = responses_read_frame,
     .read_whole = responses_read_whole,

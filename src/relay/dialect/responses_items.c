@@ -174,14 +174,16 @@ static struct str tail_of(struct chat_writer *w)
     json_obj(&j, NULL);
     for (size_t i = 0; i < sizeof(echoed) / sizeof(*echoed); i++) {
         yyjson_val *said = yyjson_obj_get(body, echoed[i].name);
-        if (said && !yyjson_is_null(said))
+        if (in && in->previous && !strcmp(echoed[i].name, "previous_response_id"))
+            json_str(&j, echoed[i].name, in->previous);
+        else if (said && !yyjson_is_null(said))
             json_val(&j, echoed[i].name, said);
         else
             json_raw(&j, echoed[i].name, str_of(echoed[i].fallback));
     }
     write_text_wish(&j, yyjson_obj_get(body, "text"));
     json_str(&j, "service_tier", "default");
-    json_bool(&j, "store", false);
+    json_bool(&j, "store", w->kept);
     json_end(&j);
     *text.p = ',';
     return (struct str){arena_str(w->arena, buf_view(&text)), text.n};
@@ -190,7 +192,7 @@ static struct str tail_of(struct chat_writer *w)
 void responses_object_begin(struct chat_writer *w, struct str id, struct str model,
                             struct responses_object *out)
 {
-    const char *mine = chat_reply_id(w, id, "resp_");
+    const char *mine = w->keep ? w->keep_id : chat_reply_id(w, id, "resp_");
     BUF_HERE(text, 1 << 16);
     struct json j = {.out = &text};
     json_obj(&j, NULL);

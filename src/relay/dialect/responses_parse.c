@@ -406,7 +406,7 @@ static const char *kept_by_provider(yyjson_val *body)
         if (v && !yyjson_is_null(v))
             return members[i];
     }
-    return json_bool_at(body, "background", false) ? "background" : NULL;
+    return NULL;
 }
 
 struct err *responses_parse_request(struct arena *a, yyjson_val *body, struct chat_request *out)

@@ -216,8 +216,12 @@ static void write_limits(struct responses_writing *w)
 static void write_rest(struct responses_writing *w)
 {
     static const char *const known[] = {"model", "input", "instructions", NULL};
+    static const char *const ours[] = {
+        "model", "input", "instructions", "store", "previous_response_id", NULL};
     if (w->own) {
-        ride_along(w->a, &w->j, w->in->body, known);
+        ride_along(w->a, &w->j, w->in->body, has(w, STATELESS) ? ours : known);
+        if (has(w, STATELESS))
+            json_bool(&w->j, "store", false);
         return;
     }
     write_tools(w);

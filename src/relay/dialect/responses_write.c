@@ -311,6 +311,8 @@ static void write_end(struct chat_writer *w, struct stream *s)
 {
     struct responses_standing end = responses_standing(s->reason, s->refused);
     write_object(w, s, end.incomplete ? "response.incomplete" : "response.completed", &end);
+    if (w->keep)
+        responses_object_write(w->keep, &s->object, &end, buf_view(&s->items), &s->usage);
 }
 
 struct err *responses_write_event(struct chat_writer *w, const struct chat_event *ev)
@@ -428,5 +430,8 @@ void responses_write_answer(struct chat_writer *w, const struct chat_answer *ans
         }
     }
     struct responses_standing standing = responses_standing(c->reason, refused);
+    size_t before = w->out->n;
     responses_object_write(w->out, &object, &standing, buf_view(&items), &answer->usage);
+    if (w->keep)
+        buf_str(w->keep, str_skip(buf_view(w->out), before));
 }

@@ -109,6 +109,12 @@ struct err *take_head(struct arena *a, yyjson_val *body, struct chat_head *out)
     return take_bool(a, body, "stream", &out->stream);
 }
 
+const char *take_session(yyjson_val *body)
+{
+    const char *key = json_text_at(body, "prompt_cache_key");
+    return text_is_empty(key) ? json_text_at(body, "user") : key;
+}
+
 struct chat_part *part_add(struct arena *a, struct chat_part ***end, enum part_kind kind)
 {
     struct chat_part *p = NEW(a, struct chat_part);

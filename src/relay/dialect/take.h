@@ -15,6 +15,9 @@ struct err *take_list(struct arena *a, yyjson_val *body, const char *key, yyjson
 // model and stream, which every dialect with a JSON body has; refuses members that stand twice.
 struct err *take_head(struct arena *a, yyjson_val *body, struct chat_head *out);
 
+// OpenAI's names for it (struct chat_head); NULL if there is none.
+const char *take_session(yyjson_val *body);
+
 struct chat_part *part_add(struct arena *a, struct chat_part ***end, enum part_kind kind);
 struct chat_message *message_add(struct arena *a, struct chat_message ***end, enum chat_role role);
 // The texts of these parts with `between` them; .p NULL if there are none.

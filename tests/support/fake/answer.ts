@@ -13,7 +13,7 @@ export type Dialect = "openai" | "claude" | "azure" | "gemini" | "cohere";
 
 export const isGemini = (dialect: Dialect): boolean => dialect === "gemini";
 
-export const isResponses = (path: string): boolean => path.endsWith("/responses");
+export const isResponses = (path: string): boolean => /\/responses(\/|$)/.test(path);
 export const isClaude = (dialect: Dialect): boolean => dialect === "claude";
 
 /** One request that the fake received, and what became of it. */

@@ -528,6 +528,8 @@ export interface Asked {
   model: string;
   body: Json;
   wish: Directives;
+  /** The credential: what is kept is the account's. */
+  key: string;
 }
 
 const CREATED = 1_780_000_000;

@@ -12,6 +12,7 @@ import {
   number,
   object,
   oneOf,
+  Refusal,
   text,
 } from "./check";
 import {
@@ -84,7 +85,7 @@ export function checkResponses(body: Json): void {
     refuse("Missing required parameter: 'input'.", "input", "missing_required_parameter");
   if (Array.isArray(input)) {
     input.forEach((item, i) => checkItem(item, `input[${i}]`));
-    checkOrder(input as Json[]);
+    if (body["previous_response_id"] == null) checkOrder(input as Json[]);
   }
   checkTools(body);
   checkReasoning(body);
@@ -206,6 +207,51 @@ function checkContent(content: unknown, allowed: RegExp, where: string): void {
     const problem = data ? imageProblem(data[1] ?? "", data[2] ?? "") : undefined;
     if (problem) refuse(`Invalid image: ${problem}`, `${at}.image_url`, "invalid_image_url");
   });
+}
+
+/** Replies that were made with `store`, as each account has them. */
+export class Kept {
+  private readonly all = new Map<string, { reply: Json; input: Json[] }>();
+
+  /** What was said before `body`, whose order is checked with it. */
+  before(key: string, body: Json): Json[] {
+    const id = body["previous_response_id"];
+    if (id == null) return [];
+    const found = this.all.get(`${key} ${String(id)}`);
+    if (!found)
+      refuse(
+        `Previous response with id '${String(id)}' not found.`,
+        "previous_response_id",
+        "previous_response_not_found",
+      );
+    const said = [...found.input, ...(found.reply["output"] as Json[])];
+    checkOrder([...said, ...inputItems(body)]);
+    return said;
+  }
+
+  add(key: string, body: Json, reply: Json): void {
+    if (body["store"] === false) return;
+    const input = [...this.before(key, body), ...inputItems(body)];
+    this.all.set(`${key} ${String(reply["id"])}`, { reply, input });
+  }
+
+  find(key: string, id: string): { reply: Json; input: Json[] } {
+    const found = this.all.get(`${key} ${id}`);
+    if (!found)
+      throw new Refusal(404, `Response with id '${id}' not found.`, "invalid_request_error");
+    return found;
+  }
+
+  remove(key: string, id: string): void {
+    this.find(key, id);
+    this.all.delete(`${key} ${id}`);
+  }
+}
+
+function inputItems(body: Json): Json[] {
+  const { input } = body;
+  if (Array.isArray(input)) return input as Json[];
+  return [{ type: "message", role: "user", content: [{ type: "input_text", text: input }] }];
 }
 
 /** Every call has its output behind it, every output its call; reasoning leads to something. */
@@ -330,6 +376,7 @@ function object_({ id, model, body, wish }: Asked, status: string, output: Json[
     output,
     parallel_tool_calls: true,
     store: body["store"] ?? true,
+    previous_response_id: body["previous_response_id"] ?? null,
     text: body["text"] ?? { format: { type: "text" } },
     tool_choice: body["tool_choice"] ?? "auto",
     tools: body["tools"] ?? [],

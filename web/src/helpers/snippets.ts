@@ -71,7 +71,7 @@ export function snippet(kind: SnippetKind, { base, key, model, hello }: Given): 
         'name = "Token Factory"',
         `base_url = ${text(`${base}/v1`)}`,
         'env_key = "TOKEN_FACTORY_KEY"',
-        'wire_api = "chat"',
+        'wire_api = "responses"',
         "",
         `# export TOKEN_FACTORY_KEY=${text(key)}`,
       ].join("\n");
