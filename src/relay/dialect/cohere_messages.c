@@ -96,15 +96,16 @@ static void write_said(struct cohere_writing *w, const char *role, struct str te
 
 static void write_user(struct cohere_writing *w, const struct chat_message *m)
 {
-    bool any = false, plain = true;
-    for (const struct chat_part *p = m->parts; p; p = p->next) {
-        any = any || is_shown(w, p);
-        plain = plain && p->kind == PART_TEXT && !p->next;
-    }
-    if (!any)
+    const struct chat_part *only = NULL;
+    int shown = 0;
+    for (const struct chat_part *p = m->parts; p; p = p->next)
+        if (is_shown(w, p) && ++shown)
+            only = p;
+    if (!shown)
         return;
-    if (plain) {
-        write_said(w, "user", m->parts->text);
+    bool raw = only->raw && only->owner == &cohere_dialect;
+    if (shown == 1 && only->kind == PART_TEXT && !raw) {
+        write_said(w, "user", only->text);
         return;
     }
     begin_message(w, "user");

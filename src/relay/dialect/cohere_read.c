@@ -153,7 +153,8 @@ static struct err *read_logprobs(struct chat_reader *r, struct chat_choice *c, y
         json_real(&j, "logprob", yyjson_get_num(yyjson_arr_get_first(values)));
         json_null(&j, "bytes");
         json_arr(&j, "top_logprobs");
-        json_end_all(&j);
+        json_end(&j);
+        json_end(&j);
     }
     json_end(&j);
     if (out.n <= 2)

@@ -3,9 +3,12 @@
 #include <string.h>
 
 #include "common/arena.h"
+#include "relay/dialect/cite.h"
 #include "relay/dialect/fence.h"
 #include "relay/dialect/gemini.h"
 #include "relay/dialect/names.h"
+
+enum { SAID_MOST = 64 << 20 };
 
 struct reading {
     enum gemini_format format;
@@ -15,8 +18,15 @@ struct reading {
 // What one answer needs to remember.
 struct answer {
     struct fence fence;
-    bool spoke; // text came
+    bool spoke;      // text came
+    struct buf said; // of it, which sources are told of in bytes
+    size_t begin;    // where the open block begins in it
 };
+
+static void free_text(void *buf)
+{
+    buf_free(buf);
+}
 
 static struct reading *reading_of(struct chat_reader *r)
 {
@@ -35,6 +45,8 @@ static struct answer *answer_of(struct chat_reader *r, struct chat_choice *c)
     if (!c->own) {
         struct answer *mine = c->own = NEW(r->arena, struct answer);
         fence_init(&mine->fence, r, c);
+        mine->said = BUF(SAID_MOST);
+        arena_defer(r->arena, free_text, &mine->said);
     }
     return c->own;
 }
@@ -144,6 +156,10 @@ static struct err *read_text(struct chat_reader *r, struct chat_choice *c, yyjso
     if (thought)
         return NULL;
     mine->spoke = mine->spoke || text.n;
+    if (!c->open || c->kind != PART_TEXT)
+        mine->begin = mine->said.n;
+    if (r->target) // a meter tells nobody
+        buf_str(&mine->said, text);
     return reading_of(r)->format == GEMINI_FORMAT_PROMPT ? fence_text(&mine->fence, text)
                                                          : chat_piece(r, c, PART_TEXT, text);
 }
@@ -160,6 +176,46 @@ static struct err *read_part(struct chat_reader *r, struct chat_choice *c, yyjso
         return NULL; // a picture drawn while thinking
     TRY(chat_raw(r, c, json_text_of(r->scratch, part)));
     return chat_close(r, c);
+}
+
+// --- sources --------------------------------------------------------------------
+
+static struct err *read_support(struct chat_reader *r, struct chat_choice *c, yyjson_val *chunks,
+                                yyjson_val *support)
+{
+    const struct answer *mine = answer_of(r, c);
+    yyjson_val *segment = yyjson_obj_get(support, "segment"), *index;
+    size_t i, max, start = (size_t)count_at(segment, "startIndex");
+    size_t end = (size_t)count_at(segment, "endIndex");
+    if (start < mine->begin || end < start || end > mine->said.n)
+        return NULL;
+    struct str text = str_skip(buf_view(&mine->said), mine->begin);
+    struct chat_citation cite = {
+        .start = text_points((struct str){text.p, start - mine->begin}),
+        .end = text_points((struct str){text.p, end - mine->begin}),
+    };
+    yyjson_arr_foreach(yyjson_obj_get(support, "groundingChunkIndices"), i, max, index)
+    {
+        yyjson_val *chunk = yyjson_arr_get(chunks, (size_t)yyjson_get_uint(index));
+        yyjson_val *web = yyjson_obj_get(chunk, "web");
+        yyjson_val *source = web ? web : yyjson_obj_get(chunk, "retrievedContext");
+        cite.url = json_str_at(source, "uri");
+        cite.title = json_str_at(source, "title");
+        cite.quote = json_str_at(source, "text");
+        TRY(chat_cite(r, c, &cite));
+    }
+    return NULL;
+}
+
+static struct err *read_grounding(struct chat_reader *r, struct chat_choice *c,
+                                  yyjson_val *candidate)
+{
+    yyjson_val *grounding = yyjson_obj_get(candidate, "groundingMetadata"), *support;
+    yyjson_val *chunks = yyjson_obj_get(grounding, "groundingChunks");
+    size_t i, max;
+    yyjson_arr_foreach(yyjson_obj_get(grounding, "groundingSupports"), i, max, support)
+        TRY(read_support(r, c, chunks, support));
+    return NULL;
 }
 
 // --- probabilities --------------------------------------------------------------
@@ -273,6 +329,7 @@ static struct err *read_candidate(struct chat_reader *r, yyjson_val *candidate)
         return err_new(r->arena, &err_upstream_failed, "candidate index out of range");
     yyjson_arr_foreach(parts, i, max, part) TRY(read_part(r, c, part));
     TRY(read_logprobs(r, c, candidate));
+    TRY(read_grounding(r, c, candidate));
     return read_finish(r, c, candidate);
 }
 
