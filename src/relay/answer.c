@@ -125,21 +125,25 @@ void relay_answer_release(struct relay *r)
 
 // --- the client's side ------------------------------------------------------------------
 
+static bool is_passed_on(struct str name)
+{
+    static const struct str beginnings[] = {
+        {"x-ratelimit-", 12}, {"anthropic-ratelimit-", 20}, {"openai-processing-ms", 20}};
+    for (size_t i = 0; i < sizeof(beginnings) / sizeof(*beginnings); i++) {
+        struct str b = beginnings[i];
+        if (name.n >= b.n && !strncasecmp(name.p, b.p, b.n))
+            return true;
+    }
+    return false;
+}
+
 static size_t passed_on(const struct relay *r, struct http_header *to, size_t most)
 {
-    static const char *const names[] = {"x-ratelimit-", "anthropic-ratelimit-",
-                                        "openai-processing-ms"};
+    const struct http_headers *in = &r->call->headers_in;
     size_t n = 0;
-    for (size_t i = 0; i < r->call->headers_in.count && n < most; i++) {
-        const struct http_header *h = &r->call->headers_in.items[i];
-        for (size_t k = 0; k < sizeof(names) / sizeof(*names); k++) {
-            if (h->name.n >= strlen(names[k]) &&
-                !strncasecmp(h->name.p, names[k], strlen(names[k]))) {
-                to[n++] = *h;
-                break;
-            }
-        }
-    }
+    for (size_t i = 0; i < in->count && n < most; i++)
+        if (is_passed_on(in->items[i].name))
+            to[n++] = in->items[i];
     return n;
 }
 

@@ -414,36 +414,34 @@ static void journal_free(struct journal *j)
     free(j);
 }
 
-static struct journal *journal_new(const char *folder, const struct field *fields, int sync_ms,
-                                   int64_t max_bytes)
+static struct journal *journal_new(const struct journal_options *o)
 {
     struct journal *j = mem_new(sizeof(*j));
-    *j = (struct journal){.folder = mem_strdup(folder),
-                          .fields = fields,
-                          .print = codec_print(fields),
-                          .sync_ms = sync_ms,
-                          .max_bytes = max_bytes,
+    *j = (struct journal){.folder = mem_strdup(o->folder),
+                          .fields = o->fields,
+                          .print = codec_print(o->fields),
+                          .sync_ms = o->sync_ms,
+                          .max_bytes = o->max_bytes,
                           .fd = -1,
                           .old_fd = -1,
                           .folder_fd = -1,
                           .lock_fd = -1,
                           .frame = BUF(FRAME_MAX + FRAME_HEAD),
                           .spill = BUF(SPILL_BYTES)};
-    reader_init(&j->reader, j->folder, fields);
+    reader_init(&j->reader, j->folder, j->fields);
     init_conditions(j);
     return j;
 }
 
-struct err *journal_open(struct arena *a, const char *folder, const char *node,
-                         const struct field *fields, struct journal_at booked, int sync_ms,
-                         int64_t max_bytes, struct journal **out)
+struct err *journal_open(struct arena *a, const struct journal_options *o, struct journal_at booked,
+                         struct journal **out)
 {
-    struct journal *j = journal_new(folder, fields, sync_ms, max_bytes);
-    struct err *e = take_folder(a, j, node);
+    struct journal *j = journal_new(o);
+    struct err *e = take_folder(a, j, o->node);
     int64_t newest = e ? 0 : look_around(j, booked);
     int64_t next = (newest > booked.segment ? newest : booked.segment) + 1;
     if (!e && !open_segment(j, next))
-        e = err_new(a, &err_internal, "cannot write %s: %s", folder, strerror(errno));
+        e = err_new(a, &err_internal, "cannot write %s: %s", o->folder, strerror(errno));
     if (e) {
         journal_free(j);
         return e;
@@ -520,7 +518,11 @@ struct err *journal_next(struct journal *j, struct arena *a, struct journal_at *
 {
     if (at->segment < j->first_segment)
         *at = (struct journal_at){j->first_segment, 0};
-    return reader_next(&j->reader, a, at, journal_end(j), row, token_quota, found);
+    struct record record = {.row = row};
+    struct err *e = reader_next(&j->reader, a, at, journal_end(j), &record);
+    *token_quota = record.token_quota;
+    *found = record.found;
+    return e;
 }
 
 static int64_t segment_size(const struct journal *j, int64_t segment)

@@ -22,12 +22,18 @@ struct journal_at {
     int64_t segment, offset;
 };
 
+struct journal_options {
+    const char *folder, *node;
+    const struct field *fields; // of its records
+    int sync_ms;                // how much a power cut may lose
+    int64_t max_bytes;          // unbooked; above it no new work begins
+};
+
 // Takes the folder for this process alone (err_internal if another one has it), and for this node:
 // another node's position would mean nothing here, and records would be booked twice. New records
 // go to a new segment behind everything that is there and behind `booked`.
-struct err *journal_open(struct arena *a, const char *folder, const char *node,
-                         const struct field *fields, struct journal_at booked, int sync_ms,
-                         int64_t max_bytes, struct journal **out);
+struct err *journal_open(struct arena *a, const struct journal_options *o, struct journal_at booked,
+                         struct journal **out);
 bool journal_exists(const char *folder); // has anything ever been written there?
 void journal_close(struct journal *j);   // synced; NULL is fine
 

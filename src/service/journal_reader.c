@@ -138,27 +138,23 @@ static struct err *read_schema(struct journal_reader *r, struct arena *a, int64_
     return NULL;
 }
 
-// A record of the segment *at is in; none: *at is at the limit.
-static struct err *next_here(struct journal_reader *r, struct arena *a, struct journal_at *at,
-                             int64_t limit, void *row, int64_t *token_quota, bool *found)
+// One frame further: over a record, a schema or what is damaged.
+static struct err *next_frame(struct journal_reader *r, struct arena *a, struct journal_at *at,
+                              int64_t limit, struct record *out)
 {
-    while (!*found && at->offset < limit) {
-        struct str payload;
-        struct journal_at here = *at;
-        size_t n;
-        TRY(read_schema(r, a, limit));
-        TRY(frame_at(r, a, at->offset, limit, &payload, &n));
-        if (!n) {
-            TRY(skip_damage(r, a, at, limit));
-            continue;
-        }
-        at->offset += (int64_t)n;
-        if (codec_is_schema(payload))
-            continue;
-        *found = codec_read_row(a, payload, &r->schema, r->fields, row, token_quota);
-        if (!*found)
-            note_damage(r, here, at->offset);
-    }
+    struct str payload;
+    struct journal_at here = *at;
+    size_t n;
+    TRY(read_schema(r, a, limit));
+    TRY(frame_at(r, a, at->offset, limit, &payload, &n));
+    if (!n)
+        return skip_damage(r, a, at, limit);
+    at->offset += (int64_t)n;
+    if (codec_is_schema(payload))
+        return NULL;
+    out->found = codec_read_row(a, payload, &r->schema, r->fields, out->row, &out->token_quota);
+    if (!out->found)
+        note_damage(r, here, at->offset);
     return NULL;
 }
 
@@ -172,25 +168,36 @@ static struct err *size_of(struct journal_reader *r, struct arena *a, int64_t *s
     return NULL;
 }
 
-struct err *reader_next(struct journal_reader *r, struct arena *a, struct journal_at *at,
-                        struct journal_at end, void *row, int64_t *token_quota, bool *found)
+// A record of the segment *at is in; none: *at is at its end, or at `end`.
+static struct err *next_here(struct journal_reader *r, struct arena *a, struct journal_at *at,
+                             struct journal_at end, struct record *out)
 {
-    *found = false;
-    while (!*found && is_behind(*at, end)) {
-        bool there, last = at->segment == end.segment;
-        int64_t limit = end.offset;
-        TRY(open_segment(r, a, at->segment, &there));
-        if (!there && last)
-            return err_new(a, &err_internal, "journal segment %lld has been taken away",
-                           (long long)at->segment);
-        if (!there)
-            note_damage(r, *at, at->offset);
-        if (there && !last)
-            TRY(size_of(r, a, &limit));
-        if (there)
-            TRY(next_here(r, a, at, limit, row, token_quota, found));
-        if (!*found && !last)
-            *at = (struct journal_at){at->segment + 1, 0};
+    bool there, last = at->segment == end.segment;
+    int64_t limit = end.offset;
+    TRY(open_segment(r, a, at->segment, &there));
+    if (!there && last)
+        return err_new(a, &err_internal, "journal segment %lld has been taken away",
+                       (long long)at->segment);
+    if (!there) {
+        note_damage(r, *at, at->offset);
+        return NULL;
+    }
+    if (!last)
+        TRY(size_of(r, a, &limit));
+    while (!out->found && at->offset < limit)
+        TRY(next_frame(r, a, at, limit, out));
+    return NULL;
+}
+
+struct err *reader_next(struct journal_reader *r, struct arena *a, struct journal_at *at,
+                        struct journal_at end, struct record *out)
+{
+    out->found = false;
+    while (is_behind(*at, end)) {
+        TRY(next_here(r, a, at, end, out));
+        if (out->found || at->segment == end.segment)
+            break;
+        *at = (struct journal_at){at->segment + 1, 0};
     }
     return NULL;
 }

@@ -23,10 +23,16 @@ struct journal_reader {
 void reader_init(struct journal_reader *r, const char *folder, const struct field *fields);
 void reader_done(struct journal_reader *r);
 
+struct record {
+    void *row; // the caller's
+    int64_t token_quota;
+    bool found; // else there is none
+};
+
 // The next record before `end`, which is behind a whole record. An error (too many open files, the
 // disk does not answer) leaves *at behind the last record that was read: ask again later.
 struct err *reader_next(struct journal_reader *r, struct arena *a, struct journal_at *at,
-                        struct journal_at end, void *row, int64_t *token_quota, bool *found);
+                        struct journal_at end, struct record *out);
 
 enum { SEGMENT_PATH = 1100 };
 void segment_path(const char *folder, int64_t segment, char out[SEGMENT_PATH]);

@@ -422,8 +422,9 @@ static struct err *open_books(struct arena *a)
     struct journal_at at;
     const char *folder = arena_printf(a, "%s/journal", ledger.o.data_dir);
     TRY(find_position(a, folder, &at));
-    TRY(journal_open(a, folder, ledger.o.node, log_table.fields, at, ledger.o.sync_ms,
-                     ledger.o.journal_bytes, &ledger.journal));
+    struct journal_options options = {folder, ledger.o.node, log_table.fields, ledger.o.sync_ms,
+                                      ledger.o.journal_bytes};
+    TRY(journal_open(a, &options, at, &ledger.journal));
     ledger.books = (struct bookkeeper){.pool = ledger.o.pool,
                                        .journal = ledger.journal,
                                        .node = ledger.o.node,

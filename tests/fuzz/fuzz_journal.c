@@ -76,12 +76,15 @@ static int read_segment(struct str bytes)
     int ours = 0;
     for (bool found = true; found;) {
         struct log_row row = {0};
-        int64_t token_quota = 0, before = at.offset;
-        HOLDS(!reader_next(&r, a, &at, end, &row, &token_quota, &found));
+        struct record record = {.row = &row};
+        int64_t before = at.offset;
+        HOLDS(!reader_next(&r, a, &at, end, &record));
+        found = record.found;
         HOLDS(at.offset >= before && at.offset <= end.offset);
         if (found)
             touch_texts(&row);
-        ours += found && row.quota == 4711 && token_quota == 42 && text_eq(row.request_id, "r1");
+        ours +=
+            found && row.quota == 4711 && record.token_quota == 42 && text_eq(row.request_id, "r1");
     }
     HOLDS(at.offset == end.offset);
     reader_done(&r);

@@ -27,7 +27,8 @@ const struct field notes_fields[] = {
 
 struct journal *notes_open(struct notes *x, const struct field *fields, struct journal_at booked)
 {
-    assert_fine(journal_open(x->a, x->folder, "n1", fields, booked, 5, 1 << 20, &x->j));
+    struct journal_options options = {x->folder, "n1", fields, 5, 1 << 20};
+    assert_fine(journal_open(x->a, &options, booked, &x->j));
     return x->j;
 }
 

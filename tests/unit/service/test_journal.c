@@ -235,8 +235,8 @@ static void one_process_at_a_time(void **state)
     pid_t child = fork();
     if (child == 0) {
         struct journal *second = NULL;
-        struct err *e =
-            journal_open(x->a, x->folder, "n1", notes_fields, origin, 5, 1 << 20, &second);
+        struct journal_options options = {x->folder, "n1", notes_fields, 5, 1 << 20};
+        struct err *e = journal_open(x->a, &options, origin, &second);
         _exit(e && e->kind == &err_internal && !second ? 0 : 1);
     }
     int status;
@@ -252,7 +252,8 @@ static void one_node_for_ever(void **state)
     notes_append(x, 0, 3);
     journal_close(x->j);
     x->j = NULL;
-    assert_err(internal, journal_open(x->a, x->folder, "n2", notes_fields, origin, 5, 1, &other));
+    struct journal_options options = {x->folder, "n2", notes_fields, 5, 1};
+    assert_err(internal, journal_open(x->a, &options, origin, &other));
     notes_open(x, notes_fields, origin);
     assert_int_equal(notes_read_all(x), 3);
 }

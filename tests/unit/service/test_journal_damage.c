@@ -243,7 +243,8 @@ static void work_on_a_small_disk(struct notes *x)
     char ballast[100];
     mount_small_disk(x->folder);
     snprintf(ballast, sizeof(ballast), "%s/ballast", x->folder);
-    assert_fine(journal_open(x->a, x->folder, "n1", notes_fields, origin, 5, 1 << 30, &x->j));
+    struct journal_options options = {x->folder, "n1", notes_fields, 5, 1 << 30};
+    assert_fine(journal_open(x->a, &options, origin, &x->j));
     if (!comes_true(admits, x))
         _exit(91);
     fill_disk(ballast);
