@@ -54,7 +54,7 @@ static struct str source_id(const struct chat_writer *w, const struct chat_citat
 {
     int64_t n = 0;
     yyjson_val *list = w->request ? yyjson_obj_get(w->request->body, "documents") : NULL;
-    if (str_starts(c->id, "doc:") && str_to_int(str_skip(c->id, 4), &n) && n >= 0) {
+    if (list && str_starts(c->id, "doc:") && str_to_int(str_skip(c->id, 4), &n) && n >= 0) {
         struct str id = json_str_at(yyjson_arr_get(list, (size_t)n), "id");
         return id.n ? id : c->id;
     }
