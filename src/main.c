@@ -265,7 +265,7 @@ static struct err *start(struct arena *a)
     router_setup(&node.boot, node.pool);
     workers_start(WORKER_THREADS);
     keeper_start(node.pool);
-    TRY(shared_start(node.pool, a, node.boot.redis_dsn));
+    TRY(shared_start(node.pool, a, node.boot.redis_dsn, node.boot.node_name));
     watch_start();
     return start_loops(a);
 }

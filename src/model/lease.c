@@ -57,3 +57,11 @@ struct err *lease_add_held(struct db *db, struct arena *a, const char *kind, con
                 *amounts[k] += held[i].amount;
     return NULL;
 }
+
+struct err *lease_of_others(struct db *db, struct arena *a, const char *kind, int64_t owner_id,
+                            const char *but, struct rows *out)
+{
+    return db_list(db, a, &lease_table, out,
+                   "kind = ? AND owner_id = ? AND node <> ? AND amount > 0 ORDER BY id", P(kind),
+                   P(owner_id), P(but));
+}

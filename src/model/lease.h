@@ -25,3 +25,7 @@ extern const struct table lease_table, journal_position_table;
 // Adds to each *amounts[i] what nodes hold of the balance of ids[i]; kind is "user" or "token".
 struct err *lease_add_held(struct db *db, struct arena *a, const char *kind, const int64_t *ids,
                            int64_t *const *amounts, size_t count);
+
+// The leases that other nodes than `but` hold of this balance.
+struct err *lease_of_others(struct db *db, struct arena *a, const char *kind, int64_t owner_id,
+                            const char *but, struct rows *out);

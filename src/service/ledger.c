@@ -15,6 +15,7 @@
 #include "service/journal.h"
 #include "service/metrics.h"
 #include "service/move.h"
+#include "service/peers.h"
 
 enum {
     SHARDS = 64,
@@ -22,6 +23,10 @@ enum {
     IDLE_WAIT_MS = 200,
     GATHER_MS = 60, // so that a trickle of records is booked in batches
     RETRY_MS = 500,
+    SHORT_MS = 2000, // a slice that is spent sooner was too small
+    LONG_MS = 20000, // one that lasts longer was too large
+    SLICE_CHUNKS = 1024,
+    ASK_ROUNDS = 2,
 };
 enum topping {
     TOPPING_NOT,
@@ -119,10 +124,29 @@ void account_give_back(struct account *account, int64_t quota)
 
 // --- leases -----------------------------------------------------------------------
 
-static int64_t at_least_chunk(int64_t quota)
+static int64_t slice_of(const struct account *account)
 {
-    int64_t ample = quota > INT64_MAX / 32 ? quota : quota * 8;
-    return ample > ledger.o.chunk ? ample : ledger.o.chunk;
+    int64_t slice = atomic_load(&account->slice);
+    return slice > ledger.o.chunk ? slice : ledger.o.chunk;
+}
+
+// With account->lock held: as large as it should be now.
+static int64_t next_slice(struct account *account)
+{
+    int64_t slice = slice_of(account), now = clock_steady_ms();
+    int64_t before = atomic_exchange(&account->sliced_ms, now);
+    if (before && now - before < SHORT_MS && slice < ledger.o.chunk * SLICE_CHUNKS)
+        slice *= 2;
+    else if (now - before > LONG_MS)
+        slice /= 2;
+    atomic_store(&account->slice, slice);
+    return slice_of(account);
+}
+
+static int64_t ample(int64_t need, int64_t slice)
+{
+    int64_t some = need > INT64_MAX / 32 ? need : need * 8;
+    return some > slice ? some : slice;
 }
 
 // What the lease has, and as much of the balance as is missing.
@@ -133,7 +157,7 @@ static struct err *gather(struct db *db, struct arena *a, struct account *accoun
     if (have < 0)
         abort(); // reserve and give back no longer match
     int64_t need = quota > have ? quota - have : 0;
-    struct slice more = {partial ? 1 : need, at_least_chunk(need), 0};
+    struct slice more = {partial ? 1 : need, need, ample(need, next_slice(account)), 0};
     struct err *e = need ? move_in(&ledger.o, db, a, account, &more) : NULL;
     int64_t sum = have + more.got, use = sum < quota ? sum : quota;
     if (e || (!partial && sum < quota))
@@ -164,13 +188,42 @@ static struct err *extend(struct arena *a, struct account *account, int64_t quot
     return gather(db, a, account, quota, partial, got);
 }
 
+static struct err *extend_locked(struct arena *a, struct account *account, int64_t quota,
+                                 bool partial, int64_t *got)
+{
+    pthread_mutex_lock(&account->lock);
+    struct err *e = extend(a, account, quota, partial, got);
+    pthread_mutex_unlock(&account->lock);
+    return e;
+}
+
+// Without the lock: whom we ask may be asking us. False: there is nobody to ask.
+static bool ask_others(struct arena *a, const struct account *account)
+{
+    const char **nodes;
+    size_t count;
+    struct err *e = move_others(&ledger.o, a, account, &nodes, &count);
+    return !e && count && peers_ask(account->kind, account->id, nodes, count);
+}
+
+static bool is_short(const struct err *e)
+{
+    return e && (e->kind == &err_quota_insufficient || e->kind == &err_token_exhausted);
+}
+
 struct err *ledger_extend(struct arena *a, struct account *account, int64_t quota, bool partial,
                           int64_t *got)
 {
     atomic_store_explicit(&account->last_used_ms, clock_steady_ms(), memory_order_relaxed);
-    pthread_mutex_lock(&account->lock);
-    struct err *e = extend(a, account, quota, partial, got);
-    pthread_mutex_unlock(&account->lock);
+    struct err *e = extend_locked(a, account, quota, partial, got);
+    for (int round = 0; round < ASK_ROUNDS; round++) {
+        bool lacks = is_short(e) || (!e && *got < quota);
+        if (!lacks || !ask_others(a, account))
+            break;
+        int64_t part = *got, more = 0;
+        e = extend_locked(a, account, quota - part, partial, &more);
+        *got = part + more;
+    }
     return e;
 }
 
@@ -183,9 +236,10 @@ struct top_up {
 static struct err *fetch_chunk(struct arena *a, struct account *account, int64_t *got)
 {
     DB(db);
-    struct slice slice = {1, ledger.o.chunk, 0};
+    int64_t worth = ledger.o.chunk / 8; // smaller ones are fetched when they are needed
     *got = 0;
     TRY(move_connect(&ledger.o, a, account, &db));
+    struct slice slice = {worth * 4, worth, next_slice(account), 0};
     TRY(move_in(&ledger.o, db, a, account, &slice));
     *got = slice.got;
     account_give_back(account, *got);
@@ -213,7 +267,7 @@ static void top_up(struct job *job)
 static bool begin_topping(struct account *account)
 {
     int not = TOPPING_NOT;
-    return atomic_load(&account->available) < ledger.o.chunk / 4 &&
+    return atomic_load(&account->available) < slice_of(account) / 4 &&
            atomic_compare_exchange_strong(&account->topping, &not, TOPPING_NOW);
 }
 
@@ -265,9 +319,23 @@ struct err *ledger_recall(struct arena *a, enum account_kind kind, int64_t id)
 {
     struct account *account = account_hold(kind, id);
     struct err *e = recall(a, account);
+    if (!e)
+        ask_others(a, account);
     stop_resting(account);
     account_release(account);
     return e;
+}
+
+// Another node is short of it.
+static void give_back_to_others(enum account_kind kind, int64_t id)
+{
+    ARENA(a);
+    struct account *account = account_hold(kind, id);
+    struct err *e = recall(a, account);
+    if (e)
+        log_warn("lease: not returned: %s: %s", e->kind->code, e->detail);
+    atomic_store(&account->topping, TOPPING_RESTS);
+    account_release(account);
 }
 
 // --- settling -----------------------------------------------------------------------
@@ -314,7 +382,9 @@ static int pick_idle(struct shard *s, struct account *idle[SWEEP_AT_ONCE])
     pthread_mutex_lock(&s->lock);
     for (struct account **at = &s->first; *at;) {
         struct account *account = *at;
-        bool rests = now - atomic_load(&account->last_used_ms) > ledger.o.idle_ms;
+        bool rests = now - atomic_load(&account->last_used_ms) > ledger.o.idle_ms ||
+                     (now - atomic_load(&account->sliced_ms) > LONG_MS &&
+                      atomic_load(&account->available) > 2 * ledger.o.chunk);
         stop_resting(account);
         if (!account->refs && is_empty(account)) {
             *at = account->next;
@@ -489,6 +559,7 @@ struct err *ledger_start(struct arena *a, const struct ledger_options *o)
     atomic_store(&ledger.settled, 0);
     atomic_store(&ledger.booked_records, 0);
     show_metrics();
+    peers_setup(o->node, give_back_to_others);
     if (pthread_create(&ledger.thread, NULL, keep_books, NULL))
         abort();
     return NULL;

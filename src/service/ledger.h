@@ -34,7 +34,9 @@ struct account {
     int64_t id;
     _Atomic int64_t available; // leased and neither reserved nor spent
     _Atomic int64_t last_used_ms;
-    _Atomic int topping; // enum topping; the ledger's own from here on
+    _Atomic int topping;   // enum topping; the ledger's own from here on
+    _Atomic int64_t slice; // what is fetched at once, so that it lasts for some seconds
+    _Atomic int64_t sliced_ms;
     int refs;
     pthread_mutex_t lock; // one extension or recall at a time
     // A move between balance and lease whose commit got no answer: neither side counts on it until
@@ -52,7 +54,7 @@ struct ledger_options {
     const char *data_dir;  // journal files live in data_dir/journal
     int sync_ms;           // group fdatasync interval
     int64_t journal_bytes; // refuse new work above this much unbooked journal
-    int64_t chunk;         // what a lease takes at least, when the balance has it (quota)
+    int64_t chunk;         // the smallest slice, where it is not more than a quarter of the balance
     int idle_ms;           // a lease unused for so long goes back
 };
 
@@ -71,7 +73,8 @@ void account_give_back(struct account *account, int64_t quota);
 
 // These two wait for SQL, on a connection of their own: never call them inside a transaction.
 //
-// On a worker: moves enough out of the balance that `quota` can be reserved, and reserves it.
+// On a worker: moves enough out of the balance that `quota` can be reserved, and reserves it; other
+// nodes that are heard give back what they do not need before somebody is refused.
 // err_quota_insufficient (users) or err_token_exhausted (tokens) when balance and lease do not
 // have it: then nothing is changed. With `partial`, takes whatever is left instead of failing and
 // says in *got how much that was.
@@ -87,8 +90,8 @@ struct err *ledger_admits(struct arena *a);
 // it returns; any thread, never waits for SQL.
 void ledger_settle(const struct log_row *row, int64_t token_quota);
 
-// On a worker: gives what is available of an account back to SQL, before the balance is lowered
-// or shown as a whole.
+// On a worker: gives what is available of an account back to SQL, here and on the other nodes that
+// are heard, before the balance is lowered or shown as a whole.
 struct err *ledger_recall(struct arena *a, enum account_kind kind, int64_t id);
 
 // Waits until everything settled before the call is in SQL (tests, admin "refresh"); at most `ms`.

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "common/arena.h"
 #include "common/clock.h"
 #include "common/rand.h"
 #include "model/lease.h"
@@ -88,6 +89,17 @@ struct err *move_connect(const struct ledger_options *o, struct arena *a, struct
     return resolve_doubt(o, *db, a, account);
 }
 
+enum { SHARES = 4 }; // what is not needed at once is a quarter of what there is, at most
+
+static int64_t amount_of(const struct slice *slice, int64_t balance)
+{
+    int64_t need = balance < slice->need ? balance : slice->need;
+    int64_t spare = slice->most < balance / SHARES ? slice->most : balance / SHARES;
+    if (balance < slice->least || balance <= 0)
+        return 0;
+    return need > spare ? need : spare;
+}
+
 struct err *move_in(const struct ledger_options *o, struct db *db, struct arena *a,
                     struct account *account, struct slice *slice)
 {
@@ -98,8 +110,8 @@ struct err *move_in(const struct ledger_options *o, struct db *db, struct arena 
     TRY(tx.failed);
     while (!changed) { // another node may take some in between: then there is less
         TRY(db_int(db, a, &balance, w->read, P(account->id)));
-        taken = balance < slice->most ? balance : slice->most;
-        if (taken < slice->least || taken <= 0)
+        taken = amount_of(slice, balance);
+        if (!taken)
             return NULL;
         TRY(db_exec(db, a, &changed, w->take, P(taken), P(account->id), P(taken)));
     }
@@ -143,6 +155,21 @@ struct err *move_all_out(const struct ledger_options *o, struct arena *a)
     DB(db);
     TRY(db_lease(o->pool, a, &db));
     return db_retry(db, a, all_out, (void *)o);
+}
+
+struct err *move_others(const struct ledger_options *o, struct arena *a,
+                        const struct account *account, const char ***nodes, size_t *count)
+{
+    struct rows rows;
+    DB(db);
+    *count = 0;
+    TRY(db_lease(o->pool, a, &db));
+    TRY(lease_of_others(db, a, words[account->kind].kind, account->id, o->node, &rows));
+    const struct lease *leases = rows.items;
+    *nodes = NEW_ARRAY(a, const char *, rows.count + 1);
+    for (; *count < rows.count; (*count)++)
+        (*nodes)[*count] = leases[*count].node;
+    return NULL;
 }
 
 struct err *move_refused(struct arena *a, const struct account *account)

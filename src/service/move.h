@@ -9,9 +9,11 @@
 struct err *move_connect(const struct ledger_options *o, struct arena *a, struct account *account,
                          struct db **db);
 
+// How much of a balance is to be moved: nothing if it does not have `least`; `need` if it has, else
+// all of it; more, up to `most`, only as far as enough is left for other nodes.
 struct slice {
-    int64_t least, most; // what is wanted of the balance
-    int64_t got;         // 0 if it does not even have `least`
+    int64_t least, need, most;
+    int64_t got; // 0 if it does not even have `least`
 };
 // From the balance into the lease. What it got is the caller's to make available; with
 // account->doubt set, nothing.
@@ -24,6 +26,10 @@ struct err *move_out(const struct ledger_options *o, struct db *db, struct arena
 
 // Every lease of this node goes back. Its journal must have been booked before.
 struct err *move_all_out(const struct ledger_options *o, struct arena *a);
+
+// The other nodes that hold some of it.
+struct err *move_others(const struct ledger_options *o, struct arena *a,
+                        const struct account *account, const char ***nodes, size_t *count);
 
 // "This account does not have it."
 struct err *move_refused(struct arena *a, const struct account *account);

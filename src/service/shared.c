@@ -90,9 +90,10 @@ static struct err *find_prefix(struct db_pool *pool, struct arena *a, const char
     return NULL;
 }
 
-struct err *shared_start(struct db_pool *pool, struct arena *a, const char *redis_dsn)
+struct err *shared_start(struct db_pool *pool, struct arena *a, const char *redis_dsn,
+                         const char *node)
 {
-    struct redis_options o = {.on_change = on_change};
+    struct redis_options o = {.name = node, .on_change = on_change};
     show_metrics();
     if (text_is_empty(redis_dsn))
         return NULL;

@@ -6,7 +6,8 @@
 
 // Whoever sends or listens (redis_subscribe, redis_script_add) has said so before. An empty DSN: no
 // Redis. That it does not answer is no error.
-struct err *shared_start(struct db_pool *pool, struct arena *a, const char *redis_dsn);
+struct err *shared_start(struct db_pool *pool, struct arena *a, const char *redis_dsn,
+                         const char *node);
 void shared_stop(void);
 
 bool shared_is_up(void);        // commands are answered and messages come

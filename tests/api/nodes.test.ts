@@ -6,7 +6,7 @@ import { eventually } from "../support/eventually";
 import { gateway } from "../support/gateway";
 import type { Session, Token, User } from "../support/management";
 import { login, Management } from "../support/management";
-import { nodeOptions, relay, type Reply, sharedDatabase } from "../support/nodes";
+import { nodeOptions, relay, RELAY_COST, type Reply, sharedDatabase } from "../support/nodes";
 import { Redis } from "../support/redis";
 import { Account, TestServer } from "../support/server";
 
@@ -137,6 +137,40 @@ describe("with Redis, within a second", () => {
     for (const node of nodes()) expect((await relay(node, token.key)).status).toBe(429);
     await update(token, { remain_quota: 1_000_000 });
     await everywhere(token.key, 200);
+  });
+});
+
+describe("a balance that several nodes have leased", () => {
+  /** Asks the nodes in turn until one refuses; answers how often it was served. */
+  async function drain(user: Account, turn: TestServer[]): Promise<number> {
+    const token = await gw.newToken({}, user);
+    for (let n = 0; ; n++) {
+      const reply = await relay(turn[n % turn.length] as TestServer, token.key);
+      if (reply.status !== 200) {
+        expect(reply.status).toBe(429);
+        return n;
+      }
+      served.push(reply.requestId);
+    }
+  }
+
+  test("is spent to the end, whoever is asked", async () => {
+    const quota = 30_000;
+    const alone = await drain(await gw.server.createUser({ quota }), [gw.server]);
+    expect(alone).toBeGreaterThan(50);
+    const user = await gw.server.createUser({ quota });
+    expect(await drain(user, nodes())).toBe(alone);
+    await eventually(async () => {
+      expect(await gw.server.balance(user)).toBe(quota - alone * RELAY_COST);
+    });
+  });
+
+  test("can be taken away", async () => {
+    const user = await gw.server.createUser({ quota: 100_000 });
+    const token = await gw.newToken({}, user);
+    await warm(token.key);
+    await gw.server.adjust(user, -(100_000 - 3 * RELAY_COST));
+    for (const node of nodes()) expect((await relay(node, token.key)).status).toBe(429);
   });
 });
 

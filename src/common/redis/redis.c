@@ -10,7 +10,6 @@
 
 #include "common/arena.h"
 #include "common/http/http.h"
-#include "common/rand.h"
 #include "common/redis/rlink.h"
 
 enum { TICK_MS = 100, ECHO_MS = 1000, CHANNELS_MAX = 16, WAITING_MAX = 20000, ARGUMENTS_MAX = 64 };
@@ -26,7 +25,7 @@ static struct {
     struct rlink commands, messages;
     uv_timer_t tick;
     struct job stop, end;
-    const char *echo; // the channel on which we hear ourselves
+    const char *here; // the channel on which we hear ourselves, and others us
     int64_t echoed_ms;
     int unsubscribed; // channels that are not confirmed yet
 
@@ -276,7 +275,7 @@ void redis_subscribe(struct redis_channel *channel)
 static void dispatch(struct str name, struct str message)
 {
     size_t n = strlen(redis.o.prefix);
-    if (str_is(name, redis.echo) || name.n < n)
+    if (name.n < n)
         return;
     atomic_fetch_add(&redis.heard, 1);
     for (struct redis_channel *c = redis.channels; c; c = c->next)
@@ -302,10 +301,11 @@ static void on_message(redisAsyncContext *ac, void *reply, void *unused)
 static void subscribe(struct rlink *l)
 {
     ARENA(a);
-    const char *argv[CHANNELS_MAX + 2] = {"SUBSCRIBE", redis.echo};
+    const char *argv[CHANNELS_MAX + 2] = {"SUBSCRIBE", redis.here};
     int n = 2;
     for (struct redis_channel *c = redis.channels; c && n < CHANNELS_MAX + 2; c = c->next)
-        argv[n++] = arena_printf(a, "%s%s", redis.o.prefix, c->name);
+        if (strcmp(c->name, "here") != 0)
+            argv[n++] = arena_printf(a, "%s%s", redis.o.prefix, c->name);
     redis.unsubscribed = n - 1;
     rlink_greet_with(l, n, argv, on_message, NULL);
 }
@@ -324,8 +324,8 @@ static void echo(void)
     if (redis.commands.state != RLINK_UP || redis.loop->now_ms - redis.echoed_ms < ECHO_MS)
         return;
     redis.echoed_ms = redis.loop->now_ms;
-    rlink_greet_with(&redis.commands, 3, (const char *[]){"PUBLISH", redis.echo, ""}, on_echoed,
-                     NULL);
+    rlink_greet_with(&redis.commands, 3, (const char *[]){"PUBLISH", redis.here, redis.o.name},
+                     on_echoed, NULL);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -353,14 +353,13 @@ static void rlink_init(struct rlink *l)
 static void keep_options(const struct redis_options *o)
 {
     struct arena *a = redis.arena = arena_new();
-    char name[17];
     redis.o = *o;
     redis.o.prefix = arena_strdup(a, o->prefix);
     redis.o.address.host = arena_strdup(a, o->address.host);
     redis.o.address.user = arena_strdup(a, o->address.user);
     redis.o.address.password = arena_strdup(a, o->address.password);
-    rand_text(name, sizeof(name) - 1);
-    redis.echo = arena_printf(a, "%secho:%s", redis.o.prefix, name);
+    redis.o.name = arena_strdup(a, o->name);
+    redis.here = arena_printf(a, "%shere", redis.o.prefix);
 }
 
 void redis_start(const struct redis_options *o)

@@ -3,7 +3,7 @@
 // One thread owns two connections, one for commands and one for subscriptions (a connection that
 // subscribes can do nothing else). While a connection is lost nothing waits for it: calls are
 // refused at once, and it is tried again after 0.1 to 5 seconds. Both are proven alive every
-// second: a message that we publish must come back to us.
+// second: our name is published on the channel "here", and must come back to us.
 //
 // No TLS. Protocol facts: RESP2, https://redis.io/docs/latest/develop/reference/protocol-spec
 
@@ -52,6 +52,7 @@ void redis_subscribe(struct redis_channel *channel);
 struct redis_options {
     struct redis_address address;
     const char *prefix; // of all names of keys and channels: others may use the same server
+    const char *name;   // ours, among those with this prefix
     // On the Redis thread, when commands can be given, and when they no longer can (why is set).
     void (*on_change)(bool up, const char *why);
 };

@@ -231,18 +231,32 @@ static bool is_topped_up(void *arg)
 static void top_up_ahead_of_need(void **state)
 {
     struct books *b = *state;
-    int64_t user = books_user(b, 2200);
+    int64_t user = books_user(b, 40000);
     struct account *account = account_hold(ACCOUNT_USER, user);
     assert_true(books_reserve(b, account, 10)); // leases 1000
     assert_int_equal(books_lease(b, "user", user), 1000);
-    assert_true(account_reserve(account, 800)); // 190 left: below a quarter of the chunk
-    struct topping t = {b, account, 1190};
+    assert_true(account_reserve(account, 800));  // 190 left: below a quarter of the slice
+    struct topping t = {b, account, 190 + 2000}; // it was spent quickly: twice as much
     assert_true(comes_true(is_topped_up, &t));
-    assert_true(account_reserve(account, 1180));
-    t.want = 210; // the last 200 of the balance
+    assert_true(account_reserve(account, 2000));
+    t.want = 190 + 4000;
     assert_true(comes_true(is_topped_up, &t));
-    account_give_back(account, 1990);
-    books_balance(b, user, 2200);
+    account_give_back(account, 2810);
+    books_balance(b, user, 40000);
+    account_release(account);
+}
+
+static void three_quarters_are_left_for_others(void **state)
+{
+    struct books *b = *state;
+    int64_t user = books_user(b, 2000);
+    struct account *account = account_hold(ACCOUNT_USER, user);
+    assert_true(books_reserve(b, account, 10));
+    assert_int_equal(books_lease(b, "user", user), 500);
+    assert_true(books_reserve(b, account, 1600)); // but for what is needed
+    assert_int_equal(books_lease(b, "user", user), 1610);
+    account_give_back(account, 1610);
+    books_balance(b, user, 2000);
     account_release(account);
 }
 
@@ -511,16 +525,27 @@ static void recalls_refuse_nobody(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(reserve_settle_give_back),    TEST(one_account_per_balance),
-        TEST(until_the_balance_is_empty),  TEST(odd_amounts),
-        TEST(partial_extension),           TEST(limited_tokens),
-        TEST(unlimited_tokens_count_only), TEST(errors_are_logged_and_not_counted),
-        TEST(recall_during_use),           TEST(top_up_ahead_of_need),
-        TEST(idle_leases_return),          TEST(users_deleted_meanwhile),
-        TEST(stop_and_start_again),        TEST(other_nodes_and_databases_are_refused),
-        TEST(leases_that_sql_forgot),      TEST(texts_no_column_takes),
-        TEST(many_spend_little_exactly),   TEST(many_spend_all_they_want),
-        TEST(many_on_one_limited_token),   TEST(recalls_refuse_nobody),
+        TEST(reserve_settle_give_back),
+        TEST(one_account_per_balance),
+        TEST(until_the_balance_is_empty),
+        TEST(odd_amounts),
+        TEST(partial_extension),
+        TEST(limited_tokens),
+        TEST(unlimited_tokens_count_only),
+        TEST(errors_are_logged_and_not_counted),
+        TEST(recall_during_use),
+        TEST(top_up_ahead_of_need),
+        TEST(three_quarters_are_left_for_others),
+        TEST(idle_leases_return),
+        TEST(users_deleted_meanwhile),
+        TEST(stop_and_start_again),
+        TEST(other_nodes_and_databases_are_refused),
+        TEST(leases_that_sql_forgot),
+        TEST(texts_no_column_takes),
+        TEST(many_spend_little_exactly),
+        TEST(many_spend_all_they_want),
+        TEST(many_on_one_limited_token),
+        TEST(recalls_refuse_nobody),
     };
     log_setup("error", "text");
     return cmocka_run_group_tests(tests, NULL, NULL);

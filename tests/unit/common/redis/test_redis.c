@@ -110,6 +110,7 @@ static void start(const char *password)
     struct redis_options o = {
         .address = {"127.0.0.1", server_port(), "", password, 1},
         .prefix = "test:",
+        .name = "me",
         .on_change = on_change,
     };
     ups = downs = subscribed = heard = 0;
