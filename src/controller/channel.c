@@ -7,23 +7,15 @@
 
 #include "common/arena.h"
 #include "common/clock.h"
+#include "controller/channel_change.h"
 #include "controller/channel_rules.h"
 #include "middleware/list.h"
 #include "model/ability.h"
 #include "relay/channel/provider.h"
 #include "relay/probe.h"
-#include "service/audit.h"
 #include "service/health.h"
 
 enum { BATCH_MOST = 1000, CALLS_MOST = 4 };
-
-static struct err *note(struct http *x, const struct channel *c, const char *what)
-{
-    const char *content =
-        arena_printf(x->arena, "Channel %lld (%s) %s", (long long)c->id, c->name, what);
-    struct audit entry = {LOG_TYPE_MANAGE, x->exchange->request_id, x->ip, x->user, NULL, content};
-    return audit_write(x->db, x->arena, &entry);
-}
 
 // --- showing ------------------------------------------------------------------------------
 
@@ -185,7 +177,7 @@ static struct err *store_new(struct http *x, const struct creation *in)
     for (size_t i = 0; i < in->count; i++) {
         TRY(db_insert(x->db, x->arena, &channel_table, &in->made[i]));
         TRY(ability_rebuild(x->db, x->arena, &in->made[i]));
-        TRY(note(x, &in->made[i], "created"));
+        TRY(channel_note(x, &in->made[i], "created"));
     }
     TRY(tx_commit(&tx, x->arena));
     http_changed(x, CHANGE_CHANNELS, in->made[0].id);
@@ -217,37 +209,6 @@ struct err *api_channel_create(struct http *x)
 
 // --- changing -----------------------------------------------------------------------------
 
-// By hand a channel goes on or off; that it went off by itself can only be left as it is. Switched
-// on again, all its keys get another chance.
-static struct err *apply_status(struct http *x, const struct channel *before, struct channel *c)
-{
-    if (c->status == before->status)
-        return NULL;
-    if (c->status == STATUS_AUTO_OFF)
-        return err_new(x->arena, &err_field_invalid, "status");
-    c->status_reason = "";
-    c->status_time = clock_now();
-    if (c->status == STATUS_ON)
-        c->key_states = "";
-    return NULL;
-}
-
-static struct err *store(struct http *x, const struct channel *c)
-{
-    TX tx = tx_begin(x->db, x->arena);
-    TRY(tx.failed);
-    TRY(db_update_only(x->db, x->arena, &channel_table, c, "type", "name", "key", "base_url",
-                       "models", "group", "model_mapping", "priority", "weight", "status",
-                       "auto_ban", "tag", "remark", "proxy", "other", "header_override",
-                       "param_override", "system_prompt", "test_model", "status_reason",
-                       "status_time", "key_states", "rpm", "tpm", "rpd", "concurrency", NULL));
-    TRY(ability_rebuild(x->db, x->arena, c));
-    TRY(note(x, c, "changed"));
-    TRY(tx_commit(&tx, x->arena));
-    http_changed(x, CHANGE_CHANNELS, c->id);
-    return NULL;
-}
-
 struct err *api_channel_update(struct http *x)
 {
     struct channel before, c;
@@ -260,9 +221,11 @@ struct err *api_channel_update(struct http *x)
     c.key = channel_clean_keys(x->arena, c.key);
     if (!*c.key)
         c.key = before.key;
-    TRY(apply_status(x, &before, &c));
-    TRY(channel_check(x->arena, &c));
-    TRY(store(x, &c));
+    TX tx = tx_begin(x->db, x->arena);
+    TRY(tx.failed);
+    TRY(channel_change(x, &before, &c));
+    TRY(tx_commit(&tx, x->arena));
+    http_changed(x, CHANGE_CHANNELS, c.id);
     return reply_channel(x, &c);
 }
 
@@ -274,7 +237,7 @@ struct err *api_channel_delete(struct http *x)
     TRY(tx.failed);
     TRY(ability_remove(x->db, x->arena, c.id));
     TRY(db_exec(x->db, x->arena, NULL, "DELETE FROM channels WHERE id = ?", P(c.id)));
-    TRY(note(x, &c, "deleted"));
+    TRY(channel_note(x, &c, "deleted"));
     TRY(tx_commit(&tx, x->arena));
     http_changed(x, CHANGE_CHANNELS, c.id);
     return http_ok(x);

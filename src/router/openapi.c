@@ -7,6 +7,8 @@
 #include "common/arena.h"
 #include "controller/account.h"
 #include "controller/channel.h"
+#include "controller/channel_keys.h"
+#include "controller/channel_tag.h"
 #include "controller/dashboard.h"
 #include "controller/log.h"
 #include "controller/option.h"

@@ -103,7 +103,7 @@ bool health_is_fatal(const struct settings *s, int status, const char *message)
 
 // --- in SQL -----------------------------------------------------------------------
 
-// The states with this key's added or replaced.
+// The states with this key's added or replaced; without a reason, with none for it.
 static const char *states_with(struct arena *a, const char *states, const char *key_id,
                                const char *reason)
 {
@@ -119,10 +119,12 @@ static const char *states_with(struct arena *a, const char *states, const char *
         if (strcmp(yyjson_get_str(name), key_id) != 0)
             json_val(&j, yyjson_get_str(name), value);
     }
-    json_obj(&j, key_id);
-    json_int(&j, "status", STATUS_AUTO_OFF);
-    json_str(&j, "reason", reason);
-    json_int(&j, "time", clock_now());
+    if (reason) {
+        json_obj(&j, key_id);
+        json_int(&j, "status", STATUS_AUTO_OFF);
+        json_str(&j, "reason", reason);
+        json_int(&j, "time", clock_now());
+    }
     json_end_all(&j);
     return arena_str(a, buf_view(&out));
 }
@@ -163,6 +165,45 @@ struct err *health_disable(struct db *db, struct arena *a, int64_t channel_id, c
     TRY(tx_commit(&tx, a));
     log_warn("channel %lld: key %s is out of service%s: %s", (long long)channel_id, key_id,
              changed ? ", and so is the channel" : "", reason);
+    change_publish(CHANGE_CHANNELS, channel_id);
+    return NULL;
+}
+
+static bool is_off(struct arena *a, const char *states, const char *key_id)
+{
+    yyjson_val *root = NULL;
+    return !text_is_empty(states) && !json_read(a, str_of(states), &root) &&
+           yyjson_obj_get(root, key_id) != NULL;
+}
+
+static void close_breaker(int64_t channel_id, const char *key_id)
+{
+    pthread_mutex_lock(&lock);
+    for (struct health *h = all; h; h = h->next)
+        if (h->channel_id == channel_id && !strcmp(h->key_id, key_id))
+            health_good(h);
+    pthread_mutex_unlock(&lock);
+}
+
+struct err *health_enable_key(struct db *db, struct arena *a, int64_t channel_id,
+                              const char *key_id)
+{
+    struct channel c;
+    bool changed;
+    TX tx = tx_begin(db, a);
+    TRY(tx.failed);
+    TRY(db_lock(db, a, &channel_table, &c, "id = ?", P(channel_id)));
+    if (!is_off(a, c.key_states, key_id))
+        return err_new(a, &err_not_found, "key %.16s", key_id);
+    const char *states = states_with(a, c.key_states, key_id, NULL);
+    c.key_states = text_eq(states, "{}") ? "" : states;
+    TRY(db_update_only(db, a, &channel_table, &c, "key_states", NULL));
+    if (c.status == STATUS_AUTO_OFF) {
+        TRY(channel_set_status(db, a, channel_id, STATUS_ON, "", &changed));
+        TRY(ability_enable(db, a, channel_id, true));
+    }
+    TRY(tx_commit(&tx, a));
+    close_breaker(channel_id, key_id);
     change_publish(CHANGE_CHANNELS, channel_id);
     return NULL;
 }

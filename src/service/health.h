@@ -42,5 +42,9 @@ bool health_is_fatal(const struct settings *s, int status, const char *message);
 // channel goes to STATUS_AUTO_OFF and its abilities are disabled. Publishes the change.
 struct err *health_disable(struct db *db, struct arena *a, int64_t channel_id, const char *key_id,
                            const char *reason);
+// One key is in service again, and so is its channel if it went off by itself; err_not_found when
+// that key is not out of service. The key's breaker is closed.
+struct err *health_enable_key(struct db *db, struct arena *a, int64_t channel_id,
+                              const char *key_id);
 // The other way round, after a successful probe: all keys and the channel are in service again.
 struct err *health_enable(struct db *db, struct arena *a, int64_t channel_id);

@@ -101,6 +101,32 @@ describe("an administrator's work", () => {
     await visitor.close();
   });
 
+  test("channels of a tag, changed and switched together, and the keys of one", async () => {
+    for (const name of ["north", "south"])
+      await gw.addOpenai("oa", { name, models: "gpt-4o", tag: "poles", priority: 1 });
+    const visitor = await Visitor.open(browser, gw.server.url, EN);
+    const { page } = visitor;
+    await enter(visitor, "/channel");
+    await page.getByRole("button", { name: "Tags", exact: true }).click();
+    await page.getByRole("button", { name: "Edit poles" }).click();
+    await page.locator("input[name=new_tag]").fill("earth");
+    await page.locator("input[name=priority]").fill("4");
+    await visitor.inspect("tag-form", EN);
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("2 channels changed").waitFor();
+    await page.getByRole("switch", { name: "earth is on" }).click();
+    await page.getByText("2 off").waitFor();
+    await visitor.inspect("channel-tags", EN);
+    for (const name of ["north", "south"])
+      await expectChannel(name, { tag: "earth", priority: 4, weight: 1, status: 2 });
+    await page.getByRole("link", { name: "earth" }).click();
+    await page.getByRole("button", { name: "More actions for north" }).click();
+    await page.getByRole("menuitem", { name: "Keys" }).click();
+    await page.locator(".tf-tests .tf-tag-good").waitFor();
+    await visitor.inspect("channel-keys", EN);
+    await visitor.close();
+  });
+
   test("a conversation that streams, its row in the log, and the balance", async () => {
     const visitor = await Visitor.open(browser, gw.server.url, EN);
     const { page } = visitor;

@@ -58,3 +58,23 @@ export const panelOf = (id: string, value: string) => ({
   role: "tabpanel",
   "aria-labelledby": `${id}-${value}`,
 });
+
+interface SegmentsProps<T extends string> {
+  name: string;
+  choices: readonly (readonly [value: T, label: string])[];
+  value: T;
+  onChange: (value: T) => void;
+}
+
+/** A few ways to see the same: one of them is pressed. */
+export function Segments<T extends string>({ name, choices, value, onChange }: SegmentsProps<T>) {
+  return (
+    <div className="tf-choice" role="group" aria-label={name}>
+      {choices.map(([one, label]) => (
+        <button key={one} type="button" aria-pressed={one === value} onClick={() => onChange(one)}>
+          {label}
+        </button>
+      ))}
+    </div>
+  );
+}

@@ -287,6 +287,21 @@ export interface ModelFetch {
   proxy?: string;
 }
 
+export interface KeyChoice {
+  key: string;
+}
+
+export interface TagPatch {
+  tag: string;
+  new_tag?: string;
+  status?: number;
+  priority?: number;
+  weight?: number;
+  group?: string;
+  models?: string;
+  model_mapping?: string;
+}
+
 export interface Status {
   system_name: string;
   version: string;
@@ -331,6 +346,38 @@ export interface ChannelType {
   needs_base_url: boolean;
   models: string;
   logo: string;
+}
+
+export interface ChannelTag {
+  tag: string;
+  channels: number;
+  on: number;
+  off: number;
+  auto_off: number;
+  used_quota: number;
+  priority_min: number;
+  priority_max: number;
+  weight_min: number;
+  weight_max: number;
+  models: number;
+}
+
+export interface TagChoice {
+  tag: string;
+}
+
+export interface TagChanged {
+  channels: number;
+}
+
+export interface ChannelKey {
+  id: string;
+  end: string;
+  status: number;
+  reason: string;
+  time: number;
+  failures: number;
+  resting_ms: number;
 }
 
 export interface ChannelTestResult {
@@ -610,6 +657,34 @@ export interface Operations {
     body: ModelFetch;
     data: string[];
   };
+  /** Tags, with what their channels have in common */
+  "GET /api/channel/tags": {
+    params: undefined;
+    query: undefined;
+    body: undefined;
+    data: ChannelTag[];
+  };
+  /** Changes all channels of a tag */
+  "PUT /api/channel/tag": {
+    params: undefined;
+    query: undefined;
+    body: TagPatch;
+    data: TagChanged;
+  };
+  /** Switches all channels of a tag on */
+  "POST /api/channel/tag/enabled": {
+    params: undefined;
+    query: undefined;
+    body: TagChoice;
+    data: TagChanged;
+  };
+  /** Switches all channels of a tag off */
+  "POST /api/channel/tag/disabled": {
+    params: undefined;
+    query: undefined;
+    body: TagChoice;
+    data: TagChanged;
+  };
   /** A channel */
   "GET /api/channel/{id}": {
     params: { id: number };
@@ -622,6 +697,20 @@ export interface Operations {
     params: { id: number };
     query: undefined;
     body: undefined;
+    data: null;
+  };
+  /** How each of a channel's keys does, without the key */
+  "GET /api/channel/{id}/keys": {
+    params: { id: number };
+    query: undefined;
+    body: undefined;
+    data: ChannelKey[];
+  };
+  /** Puts a key back into service */
+  "POST /api/channel/{id}/keys/enable": {
+    params: { id: number };
+    query: undefined;
+    body: KeyChoice;
     data: null;
   };
   /** One's own keys, masked */

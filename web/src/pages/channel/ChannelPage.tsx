@@ -1,9 +1,9 @@
 // The upstreams: which models they serve, how well they do, and everything that can be done to them.
 import { Button, Input, Modal, Tooltip } from "@douyinfe/semi-ui";
-import { Cable, Copy, Gauge, Pencil, ScrollText, Tag, Trash2 } from "lucide-react";
-import { useState } from "react";
+import { Cable, Copy, Gauge, KeyRound, Pencil, ScrollText, Tag, Trash2 } from "lucide-react";
+import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useNavigate } from "react-router";
+import { useNavigate, useSearchParams } from "react-router";
 import { PlainTag } from "../../components/basics.tsx";
 import { idColumn, moneyColumn, textColumn, timeColumn } from "../../components/table/cells.tsx";
 import type { BulkAction, Column } from "../../components/table/DataTable.tsx";
@@ -14,6 +14,7 @@ import {
   useUsualBulk,
 } from "../../components/table/ListPage.tsx";
 import { useList } from "../../components/table/useList.ts";
+import { Segments } from "../../components/Tabs.tsx";
 import { notify } from "../../helpers/notify.ts";
 import type { Channel } from "../../models/api.ts";
 import { CHANNEL_STATUS, listOf } from "../../models/channel.ts";
@@ -28,6 +29,8 @@ import {
   useTypes,
 } from "./cells.tsx";
 import { ChannelSheet } from "./ChannelSheet.tsx";
+import { KeySheet } from "./KeySheet.tsx";
+import { Tags, useTags } from "./Tags.tsx";
 import { TestSheet } from "./TestSheet.tsx";
 import "./channel.css";
 
@@ -176,15 +179,16 @@ function TagDialog({ channels, onClose, onDone }: TagProps) {
 }
 
 interface Open {
-  kind: "new" | "edit" | "copy" | "test";
+  kind: "new" | "edit" | "copy" | "test" | "keys";
   channel?: Channel;
 }
 
-export default function ChannelPage() {
+function Channels({ extra }: { extra: ReactNode }) {
   const { t } = useTranslation();
   const navigate = useNavigate();
   const groups = useGroupChoices();
   const types = useTypes();
+  const tags = useTags();
   const [open, setOpen] = useState<Open>();
   const [tagging, setTagging] = useState<Channel[]>();
   const list = useList({
@@ -254,6 +258,12 @@ export default function ChannelPage() {
       run: () => setOpen({ kind: "copy", channel }),
     },
     {
+      key: "keys",
+      label: t("channel.keys"),
+      icon: KeyRound,
+      run: () => setOpen({ kind: "keys", channel }),
+    },
+    {
       key: "logs",
       label: t("token.logs"),
       icon: ScrollText,
@@ -276,6 +286,7 @@ export default function ChannelPage() {
         about={t("channel.about")}
         icon={Cable}
         empty={{ title: t("channel.empty"), text: t("channel.empty_text") }}
+        extra={extra}
         create={{ label: t("channel.create"), run: () => setOpen({ kind: "new" }) }}
         search={t("channel.search")}
         filters={[
@@ -293,6 +304,11 @@ export default function ChannelPage() {
             choices: (types.data ?? []).map((one) => ({ value: one.type, label: one.name })),
           },
           { name: "group", label: t("channel.groups"), choices: groups },
+          {
+            name: "tag",
+            label: t("channel.tag"),
+            choices: (tags.data ?? []).map(({ tag }) => ({ value: tag, label: tag })),
+          },
           { name: "model", kind: "text", label: t("log.model") },
         ]}
         columns={columns}
@@ -300,7 +316,7 @@ export default function ChannelPage() {
         actions={actions}
         bulk={bulk}
       />
-      {open && open.kind !== "test" && (
+      {open && open.kind !== "test" && open.kind !== "keys" && (
         <ChannelSheet
           key={`${open.kind} ${open.channel?.id ?? ""}`}
           channel={open.channel}
@@ -312,9 +328,30 @@ export default function ChannelPage() {
       {open?.kind === "test" && open.channel && (
         <TestSheet channel={open.channel} onClose={() => setOpen(undefined)} />
       )}
+      {open?.kind === "keys" && open.channel && (
+        <KeySheet channel={open.channel} onClose={() => setOpen(undefined)} />
+      )}
       {tagging && (
         <TagDialog channels={tagging} onClose={() => setTagging(undefined)} onDone={list.refresh} />
       )}
     </>
   );
+}
+
+export default function ChannelPage() {
+  const { t } = useTranslation();
+  const [params, setParams] = useSearchParams();
+  const view = params.get("view") === "tags" ? "tags" : "channels";
+  const extra = (
+    <Segments
+      name={t("channel.view")}
+      choices={[
+        ["channels", t("channel.view_channels")],
+        ["tags", t("channel.view_tags")],
+      ]}
+      value={view}
+      onChange={(next) => setParams(next === "tags" ? { view: next } : {}, { replace: true })}
+    />
+  );
+  return view === "tags" ? <Tags extra={extra} /> : <Channels extra={extra} />;
 }

@@ -7,6 +7,7 @@ import { useTranslation } from "react-i18next";
 import { Link, useNavigate, useSearchParams } from "react-router";
 import { Bars, Empty, Failure, Money, PageHeader } from "../../components/basics.tsx";
 import { ModelName } from "../../components/Logo.tsx";
+import { Segments } from "../../components/Tabs.tsx";
 import { useSession, useUser } from "../../context/session.tsx";
 import { byModel, chartOf, type Measure, sumOf } from "../../helpers/usage.ts";
 import { withParam } from "../../helpers/params.ts";
@@ -22,30 +23,6 @@ const MEASURES: Measure[] = ["cost", "requests", "tokens"];
 const NAMED = 8;
 const TOP = 10;
 const DAY = 86_400;
-
-interface ChoiceProps<T extends string> {
-  label: string;
-  value: T;
-  choices: { value: T; label: string }[];
-  onChange: (value: T) => void;
-}
-
-function Choice<T extends string>({ label, value, choices, onChange }: ChoiceProps<T>) {
-  return (
-    <div className="tf-choice" role="group" aria-label={label}>
-      {choices.map((one) => (
-        <button
-          key={one.value}
-          type="button"
-          aria-pressed={one.value === value}
-          onClick={() => onChange(one.value)}
-        >
-          {one.label}
-        </button>
-      ))}
-    </div>
-  );
-}
 
 function Card({ name, value, note }: { name: string; value: ReactNode; note?: ReactNode }) {
   return (
@@ -167,23 +144,22 @@ export default function DashboardPage() {
         actions={
           <>
             {isAdmin && (
-              <Choice
-                label={t("log.scope")}
+              <Segments
+                name={t("log.scope")}
                 value={all ? "all" : "own"}
                 choices={[
-                  { value: "own", label: t("log.mine") },
-                  { value: "all", label: t("log.everybody") },
+                  ["own", t("log.mine")],
+                  ["all", t("log.everybody")],
                 ]}
                 onChange={(value) => put("all", value === "all" ? "1" : "")}
               />
             )}
-            <Choice
-              label={t("log.period")}
+            <Segments
+              name={t("log.period")}
               value={period}
-              choices={(Object.keys(PERIODS) as Period[]).map((value) => ({
-                value,
-                label: t(`dashboard.${value}`),
-              }))}
+              choices={(Object.keys(PERIODS) as Period[]).map(
+                (value) => [value, t(`dashboard.${value}`)] as const,
+              )}
               onChange={(value) => put("period", value === "day" ? "" : value)}
             />
             <Button
@@ -240,10 +216,10 @@ export default function DashboardPage() {
         <section className="tf-card tf-usage" aria-label={t("dashboard.over_time")}>
           <header className="tf-row tf-row-wrap tf-between">
             <h2>{t("dashboard.over_time")}</h2>
-            <Choice
-              label={t("dashboard.measure")}
+            <Segments
+              name={t("dashboard.measure")}
               value={measure}
-              choices={MEASURES.map((value) => ({ value, label: t(`dashboard.${value}`) }))}
+              choices={MEASURES.map((value) => [value, t(`dashboard.${value}`)] as const)}
               onChange={setMeasure}
             />
           </header>

@@ -5,6 +5,7 @@ import { useSearchParams } from "react-router";
 import type { Filter } from "../../components/table/Filters.tsx";
 import { ListPage } from "../../components/table/ListPage.tsx";
 import { useList } from "../../components/table/useList.ts";
+import { Segments } from "../../components/Tabs.tsx";
 import { useSession } from "../../context/session.tsx";
 import { timeZone } from "../../helpers/format.ts";
 import { withParam } from "../../helpers/params.ts";
@@ -44,20 +45,6 @@ function useFilters(everybody: boolean): Filter[] {
   ];
 }
 
-function Scope({ own, set }: { own: boolean; set: (own: boolean) => void }) {
-  const { t } = useTranslation();
-  return (
-    <div className="tf-segments" role="group" aria-label={t("log.scope")}>
-      <button type="button" aria-pressed={!own} onClick={() => set(false)}>
-        {t("log.everybody")}
-      </button>
-      <button type="button" aria-pressed={own} onClick={() => set(true)}>
-        {t("log.mine")}
-      </button>
-    </div>
-  );
-}
-
 export default function LogPage() {
   const { t } = useTranslation();
   const { isAdmin } = useSession();
@@ -85,7 +72,17 @@ export default function LogPage() {
         icon={ScrollText}
         empty={{ title: t("log.empty"), text: t("log.empty_text") }}
         extra={
-          isAdmin && <Scope own={own} set={(next) => set("scope", next ? "own" : undefined)} />
+          isAdmin && (
+            <Segments
+              name={t("log.scope")}
+              choices={[
+                ["all", t("log.everybody")],
+                ["own", t("log.mine")],
+              ]}
+              value={own ? "own" : "all"}
+              onChange={(next) => set("scope", next === "own" ? next : undefined)}
+            />
+          )
         }
         {...(own ? {} : { search: t("log.search") })}
         filters={filters}
