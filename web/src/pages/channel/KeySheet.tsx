@@ -70,7 +70,9 @@ export function KeySheet({ channel, onClose }: { channel: Channel; onClose: () =
           <ul className="tf-tests">
             {keys.data.map((one) => (
               <li key={one.id}>
-                <code className="tf-grow">…{one.end || one.id.slice(0, 6)}</code>
+                <code className="tf-grow">
+                  {one.end ? `…${one.end}` : `#${one.id.slice(0, 6)}`}
+                </code>
                 <State one={one} />
                 {one.status !== CHANNEL_STATUS.on && (
                   <>
