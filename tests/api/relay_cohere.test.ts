@@ -509,6 +509,13 @@ describe("keys and models", () => {
     expect(one).toMatchObject({ name: "gpt-4o", endpoints: ["chat"] });
   });
 
+  test("a channel is tried", async () => {
+    const { id } = await gw.addCohere("tried", { models: "command-r7b-12-2024" });
+    const tried = await gw.server.admin.post("/api/channel/test", { id });
+    expect(tried).toMatchObject({ ok: true, status: 200, model: "command-r7b-12-2024" });
+    expect(gw.lastSeen.path).toEndWith("/v2/chat");
+  });
+
   test("a channel's models are fetched", async () => {
     const names = await gw.server.admin.post<string[]>("/api/channel/fetch/models", {
       type: "cohere",

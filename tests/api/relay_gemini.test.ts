@@ -10,14 +10,16 @@ import { PNG } from "../support/png";
 
 const gw = gateway();
 const MODELS = ["gemini-2.5-flash", "gemini-3-pro-preview"];
+const COHERE = "command-a-03-2025";
 const MAPPED = "my-model";
 let google: GoogleGenAI;
 
 beforeAll(async () => {
   const each = (value: number): Record<string, number> =>
-    Object.fromEntries([...MODELS, MAPPED].map((model) => [model, value]));
+    Object.fromEntries([...MODELS, MAPPED, COHERE].map((model) => [model, value]));
   await gw.setPrices({ ModelRatio: each(2), CompletionRatio: each(5), CacheRatio: each(0.1) });
   await gw.addGemini("ge", { models: MODELS.join(",") });
+  await gw.addCohere("co", { models: COHERE });
   google = gw.google;
 });
 
@@ -36,6 +38,7 @@ const UPSTREAMS = [
   { upstream: "gemini", model: "gemini-2.5-flash" },
   { upstream: "openai", model: "gpt-4o" },
   { upstream: "claude", model: "claude-sonnet-4-6" },
+  { upstream: "cohere", model: COHERE },
 ];
 
 async function lastLog(): Promise<Log> {
