@@ -29,7 +29,7 @@ ninja --quiet -C build/$(1) | { grep -v 'no work to do' || true; }
 endef
 
 .PHONY: all build run test check fmt clean setup setup-test setup-all release asan tsan gcc clang \
-	bench fuzz matrix web web-dev web-types dist crash faults soak
+	bench fuzz matrix web web-dev web-types dist crash faults soak agents
 
 all: build
 
@@ -96,6 +96,10 @@ PROOF := setup-test release
 
 crash: $(PROOF)
 	@$(BUN) tests/crash/crash.ts --rounds $(or $(ROUNDS),20)
+
+# Real agents from npm, see tests/README.md.
+agents: $(PROOF)
+	@$(BUN) tests/agents/agents.ts
 
 faults: $(PROOF)
 	@$(BUN) tests/faults/faults.ts

@@ -11,6 +11,7 @@
 #include "service/metrics.h"
 
 enum {
+    NAME_MOST = 4096,       // of a model's name
     WHOLE_MOST = 64 << 20,  // of a complete answer
     STREAM_MOST = 64 << 20, // of one frame of a stream
     TEXT_MOST = 64 << 20,
@@ -302,6 +303,51 @@ static void hide(struct relay *r, const struct frame *f)
     r->cutter.scanned -= n;
 }
 
+// Claude Code keeps a model's thinking only if the reply says that it is of the model it asked for,
+// and a provider's tool loops need it: that name is ours to give where it was mapped.
+static bool is_renamed(const struct relay *r)
+{
+    return !r->translated && r->reader.dialect == &claude_dialect && relay_is_chat(r) &&
+           strcmp(r->sent_model, r->head.model) != 0;
+}
+
+// The name upstream stands once in this frame, where it says what begins.
+static void rename_model(struct relay *r, const struct frame *f)
+{
+    BUF_HERE(was, NAME_MOST);
+    BUF_HERE(now, NAME_MOST);
+    json_quote(&was, str_of(r->sent_model));
+    json_quote(&now, str_of(r->head.model));
+    size_t from = (size_t)(f->raw.p - r->in.p), at = find_text(f->raw, buf_view(&was));
+    if (at == f->raw.n || r->in.n + now.n > r->in.limit)
+        return;
+    if (now.n > was.n)
+        buf_room(&r->in, now.n - was.n);
+    char *place = r->in.p + from + at;
+    memmove(place + now.n, place + was.n, r->in.n - from - at - was.n + 1);
+    memcpy(place, now.p, now.n);
+    r->in.n = r->in.n + now.n - was.n;
+    r->cutter.at = r->cutter.at + now.n - was.n;
+    r->cutter.scanned = r->cutter.scanned + now.n - was.n;
+}
+
+static struct err *rename_whole(struct relay *r)
+{
+    struct json_text text;
+    struct str pieces[CALL_PIECES];
+    BUF_HERE(name, NAME_MOST);
+    json_quote(&name, str_of(r->head.model));
+    struct json_edit edit = {"model", buf_view(&name)};
+    TRY(json_text_read(r->scratch, buf_view(&r->in), &text));
+    size_t count = json_text_edit(r->scratch, &text, &edit, 1, pieces, CALL_PIECES);
+    struct buf all = BUF(r->in.limit);
+    for (size_t i = 0; i < count; i++)
+        buf_str(&all, pieces[i]);
+    buf_free(&r->in);
+    r->in = all;
+    return NULL;
+}
+
 static struct err *take_frame(struct relay *r, const struct frame *f)
 {
     if (!f->payload.p)
@@ -318,6 +364,8 @@ static struct err *take_frame(struct relay *r, const struct frame *f)
         return NULL;
     if (r->hide_usage && is_usage_only(r, f))
         hide(r, f);
+    if (is_renamed(r) && r->frames == 1)
+        rename_model(r, f);
     forget_sign(r);
     look_for_sign(r);
     return NULL;
@@ -406,7 +454,7 @@ static struct err *feed_whole(struct relay *r)
     TRY(chat_read_whole(&r->reader, buf_view(&r->in)));
     if (r->reader.failed)
         return relay_said_error(r);
-    return NULL;
+    return is_renamed(r) ? rename_whole(r) : NULL;
 }
 
 // Text tokens so far, roughly: a frame each, and what makes frames longer than usual.

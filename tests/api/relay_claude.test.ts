@@ -410,3 +410,34 @@ describe("other endpoints", () => {
     expect((await claude.models.retrieve("claude-sonnet-4-6")).type).toBe("model");
   });
 });
+
+describe.each([
+  { asked: "s", sent: "claude-sonnet-4-6" },
+  { asked: `claude-${"long-".repeat(30)}"name"`, sent: "claude-sonnet-4-6" },
+])("a mapped model ($sent)", ({ asked, sent }) => {
+  beforeAll(async () => {
+    await gw.setPrices({ ModelRatio: { [asked]: 2 } });
+    await gw.addClaude("mapped", {
+      models: asked,
+      model_mapping: JSON.stringify({ [asked]: sent }),
+    });
+  });
+
+  // Claude Code keeps the thinking only then.
+  test.each([false, true])("replies under the name asked for (stream: %p)", async (stream) => {
+    const wish = { thinking: "hm", reply: `I am ${sent}.`, extra: { x_a: { b: [1.0] } } };
+    const request = {
+      model: asked,
+      max_tokens: 4000,
+      thinking: { type: "adaptive" },
+      messages: [user(wish)],
+      stream,
+    };
+    const reply = await receive(await gw.post("/v1/messages", request));
+    expect(reply.status).toBe(200);
+    expect(gw.lastSeen.body["model"]).toBe(sent);
+    const theirs = gw.lastSeen.sent.toString();
+    expect(reply.text).toBe(theirs.replace(JSON.stringify(sent), JSON.stringify(asked)));
+    expect(reply.text).not.toBe(theirs);
+  });
+});

@@ -98,7 +98,10 @@ export function checkMessages(body: Json, headers: Record<string, string>): void
   const thinks = checkThinking(body, model, maxTokens);
   checkTools(body, thinks);
   checkSystem(body["system"]);
-  checkTurns(merged(body["messages"] as unknown[]), { thinks, model });
+  const midway = betas.some((beta) => beta.startsWith("mid-conversation-system-"));
+  const messages = body["messages"] as unknown[];
+  const turns = midway ? messages.filter((message) => !isSystem(message)) : messages;
+  checkTurns(merged(turns), { thinks, model });
   checkCacheMarks(body);
 }
 
@@ -248,6 +251,14 @@ interface Turn {
   role: string;
   blocks: Json[];
   where: string;
+}
+
+/** Takes an instruction between turns, which a beta allows (Claude Code). */
+function isSystem(message: unknown): boolean {
+  if (!isObject(message) || message["role"] !== "system") return false;
+  onlyMembers(message, ["role", "content"], "messages");
+  checkSystem(message["content"]);
+  return true;
 }
 
 /** Checks each message and puts neighbours of one role together, as the server does. */

@@ -169,7 +169,7 @@ function checkContents(value: unknown, model: string): void {
 }
 
 const JSON_SCHEMA =
-  "$id,$defs,$ref,$anchor,type,format,title,description,enum,items,prefixItems,minItems,maxItems," +
+  "$schema,$id,$defs,$ref,$anchor,type,format,title,description,enum,items,prefixItems,minItems,maxItems," +
   "minimum,maximum,anyOf,oneOf,properties,additionalProperties,required,propertyOrdering,nullable";
 
 function checkSchema(where: string, schema: unknown): void {

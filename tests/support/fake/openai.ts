@@ -168,7 +168,8 @@ export function refuse(
 }
 
 export function checkChat(body: Json): void {
-  refuseUnknown(body, CHAT);
+  const compatible = String(body["model"]).endsWith("-compatible"); // not OpenAI's own
+  refuseUnknown(body, compatible ? { ...CHAT, top_k: nullable(integer(0)) } : CHAT);
   checkSampling(body);
   checkTools(body);
   const messages = body["messages"];
