@@ -1,6 +1,6 @@
 // Real coding agents through the gateway, over every upstream dialect (tests/README.md).
 //
-//   bun tests/agents/agents.ts [AGENT] [UPSTREAM]   by parts of the names; TF_AGENT_LOG=1 tells more
+//   bun tests/agents/agents.ts [AGENT] [UPSTREAM]   parts of the names; TF_AGENT_LOG=1 tells more
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
