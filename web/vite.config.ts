@@ -4,7 +4,7 @@ import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 const backend = process.env["BACKEND"] ?? "http://127.0.0.1:3000";
-const proxied = ["/api", "/v1", "/v1beta", "/healthz", "/readyz", "/metrics"];
+const proxied = ["/api", "/v1", "/v1beta", "/model", "/healthz", "/readyz", "/metrics"];
 
 /**
  * Semi's styles come in pieces, some of them late. In a layer they give way to ours wherever they come; only our

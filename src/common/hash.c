@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "common/arena.h"
 #include "common/rand.h"
@@ -28,6 +29,18 @@ void hash_sha256(struct str in, unsigned char out[SHA256_SIZE])
     pthread_once(&fetched, fetch_sha256);
     if (!EVP_Digest(in.p, in.n, out, NULL, sha256, NULL))
         abort();
+}
+
+void hash_sha256_pieces(const struct str *in, size_t count, unsigned char out[SHA256_SIZE])
+{
+    EVP_MD_CTX *c = EVP_MD_CTX_new();
+    pthread_once(&fetched, fetch_sha256);
+    bool good = c && EVP_DigestInit_ex2(c, sha256, NULL);
+    for (size_t i = 0; i < count && good; i++)
+        good = EVP_DigestUpdate(c, in[i].p, in[i].n);
+    if (!good || !EVP_DigestFinal_ex(c, out, NULL))
+        abort();
+    EVP_MD_CTX_free(c);
 }
 
 void hash_hmac_sha256(struct str key, struct str in, unsigned char out[SHA256_SIZE])
@@ -100,6 +113,11 @@ uint32_t hash_crc32c(uint32_t crc, const void *bytes, size_t n)
         return ~crc_by_processor(~crc, bytes, n);
 #endif
     return ~crc_by_table(~crc, bytes, n);
+}
+
+uint32_t hash_crc32(uint32_t crc, const void *bytes, size_t n)
+{
+    return (uint32_t)crc32_z(crc, bytes, n);
 }
 
 static uint64_t rotl(uint64_t v, int by)

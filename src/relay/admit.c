@@ -17,6 +17,12 @@ static struct str bearer(struct str value)
     return (struct str){0};
 }
 
+// AWS's clients sign with a secret that we do not have, unless they are told to use a bearer token.
+static bool is_signed(const struct exchange *x)
+{
+    return str_starts(http_header(&x->headers, "authorization"), "AWS4-HMAC-SHA256");
+}
+
 // Wherever the official clients put it.
 static struct str key_of(const struct exchange *x)
 {
@@ -42,6 +48,8 @@ struct err *relay_identify(struct relay *r, bool *missing)
     if (str_starts(key, "sk-"))
         key = str_skip(key, 3);
     *missing = false;
+    if (!key.n && is_signed(r->x))
+        return err_new(r->arena, &err_signature_unsupported, "AWS Signature Version 4");
     if (!key.n)
         return err_new(r->arena, &err_token_missing, "no key");
     hash_sha256(key, r->digest);

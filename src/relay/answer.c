@@ -104,6 +104,7 @@ void relay_answer_begin(struct relay *r)
         .out = &r->out,
         .request = &r->request,
         .model = r->head.model,
+        .began_ms = r->x->began_ms,
         .stream = r->head.stream,
         .wants_usage = r->head.wants_usage,
         .prompt_estimate = r->prompt_estimate,
@@ -161,6 +162,9 @@ static void give_head(struct relay *r, int64_t length)
         headers[n++] = (struct http_header){STR("Cache-Control"), STR("no-cache")};
         headers[n++] = (struct http_header){STR("X-Accel-Buffering"), STR("no")};
     }
+    if (r->route->speaks->id_header)
+        headers[n++] =
+            (struct http_header){str_of(r->route->speaks->id_header), str_of(r->x->request_id)};
     if (r->dropped.n)
         headers[n++] = (struct http_header){STR("x-token-factory-dropped"), buf_view(&r->dropped)};
     size_t ours = relay_limit_headers(r, headers + n);
@@ -352,7 +356,8 @@ static struct err *take_frame(struct relay *r, const struct frame *f)
 {
     if (!f->payload.p)
         return NULL; // a comment: forwarded, or dropped in translation
-    bool read = r->translated || r->sign_at < r->cutter.at; // the frame ends there
+    bool read = r->translated || f->failed || f->broken ||
+                r->sign_at < r->cutter.at; // the frame ends there
     struct err *e = read ? chat_read_frame(&r->reader, f) : NULL;
     if (e || r->reader.failed) { // what came before may be passed on, this may not
         r->cutter.at = (size_t)(f->raw.p - r->in.p);

@@ -53,7 +53,12 @@ struct err *chat_json(struct chat_reader *r, struct str text, yyjson_val **out)
 
 struct err *chat_read_frame(struct chat_reader *r, const struct frame *f)
 {
-    if (r->ended || r->failed || str_trim(f->payload).n == 0)
+    if (r->ended || r->failed)
+        return NULL;
+    if (f->broken)
+        return err_new(r->arena, &err_upstream_failed, "a frame that cannot be read: %s",
+                       f->broken);
+    if (str_trim(f->payload).n == 0)
         return NULL;
     struct err *e = r->dialect->read_frame(r, f);
     arena_reset(r->scratch);

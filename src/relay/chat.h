@@ -260,6 +260,8 @@ struct chat_sink {
 // (payload.p NULL).
 struct frame {
     struct str raw, event, payload;
+    bool failed;        // the framing itself says that this is a failure
+    const char *broken; // NULL, or why these bytes are no frame: nothing behind them can be read
 };
 
 // Where we are in the bytes received so far.
@@ -275,6 +277,7 @@ struct cutter {
 
 struct framing {
     const char *name;
+    const char *type; // the Content-Type that a provider is asked for
     // The next complete frame of `all`, which only ever grows behind c->at (bytes before it may be
     // dropped by the caller, who then lowers `at` and `scanned`). False: none yet. `last` says
     // that nothing more will come, so that an unterminated frame counts as complete. A payload
@@ -284,6 +287,10 @@ struct framing {
 
 extern const struct framing sse_framing;
 extern const struct framing array_framing; // the elements of one JSON array
+extern const struct framing aws_eventstream_framing;
+
+// One message of that framing. `kind` is "event" or "exception", `type` which one.
+void aws_eventstream_write(struct buf *out, const char *kind, const char *type, struct str payload);
 
 // --- dialects: the meaning of payloads --------------------------------------------
 
@@ -352,6 +359,7 @@ struct chat_writer { // events -> a client's bytes
     const char *model;                  // the name the client asked for; NULL: the upstream's
     const char *id;                     // for replies that have none of their own
     int64_t created;                    // unix seconds; 0: now
+    int64_t began_ms;                   // clock_steady_ms of the question; 0: not known
     bool stream; // false: events are collected, CHAT_END writes one JSON document
     bool wants_usage;
     int64_t prompt_estimate;    // for dialects that tell the input's size before it is known
@@ -367,6 +375,10 @@ struct chat_writer { // events -> a client's bytes
 struct dialect {
     const char *name;
     const char *stream_type; // Content-Type of a streamed answer
+    const char *id_header;   // in which its callers look for the request's id; NULL: x-request-id
+    // A header in which an error's type is told too; NULL: there is none.
+    const char *error_header;
+    const char *(*error_type)(const struct chat_error *e);
 
     // Members of a request that mean nothing elsewhere, and must not be lost without a word
     // (NULL-terminated; NULL: none).
@@ -407,7 +419,7 @@ struct dialect {
 };
 
 extern const struct dialect openai_dialect, claude_dialect, gemini_dialect, responses_dialect,
-    cohere_dialect;
+    bedrock_dialect, cohere_dialect;
 
 // --- what a relay calls ---------------------------------------------------------------
 

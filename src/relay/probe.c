@@ -103,10 +103,18 @@ static struct err *begin(struct probing *p, struct arena *a, const struct channe
     return NULL;
 }
 
-// The channel's own headers; "{api_key}" stands for its key.
-static struct err *add_headers(struct probing *p)
+// "{api_key}" in a header of the channel's own stands for its key.
+static const char *header_value(struct probing *p, const char *text)
 {
     static const char mark[] = "{api_key}";
+    const char *at = strstr(text, mark);
+    return at ? arena_printf(p->arena, "%.*s%s%s", (int)(at - text), text, p->attempt.key,
+                             at + strlen(mark))
+              : text;
+}
+
+static struct err *add_headers(struct probing *p)
+{
     yyjson_val *map = NULL, *name, *value;
     size_t i, max;
     struct attempt *t = &p->attempt;
@@ -116,12 +124,9 @@ static struct err *add_headers(struct probing *p)
     TRY(json_read(p->arena, str_of(p->channel->header_override), &map));
     yyjson_obj_foreach(map, i, max, name, value)
     {
-        const char *text = yyjson_get_str(value), *at = text ? strstr(text, mark) : NULL;
-        if (at)
-            text = arena_printf(p->arena, "%.*s%s%s", (int)(at - text), text, t->key,
-                                at + strlen(mark));
+        const char *text = yyjson_get_str(value);
         if (text)
-            TRY(attempt_header(t, yyjson_get_str(name), str_of(text)));
+            TRY(attempt_header(t, yyjson_get_str(name), str_of(header_value(p, text))));
     }
     return NULL;
 }
@@ -184,7 +189,7 @@ static size_t split_headers(struct str lines, struct http_header *to)
     return n;
 }
 
-static struct err *call(struct probing *p, struct str body)
+static struct err *prepare(struct probing *p, struct str body)
 {
     struct attempt *t = &p->attempt;
     if (t->provider->log_in)
@@ -193,6 +198,13 @@ static struct err *call(struct probing *p, struct str body)
     TRY(add_headers(p));
     if (body.p)
         TRY(attempt_header(t, "Content-Type", STR("application/json")));
+    return t->provider->sign ? t->provider->sign(t, body.p ? "POST" : "GET", &body, 1) : NULL;
+}
+
+static struct err *call(struct probing *p, struct str body)
+{
+    struct attempt *t = &p->attempt;
+    TRY(prepare(p, body));
     struct http_header headers[HEADERS_MOST];
     struct fetch request = {
         .url = t->url,
@@ -312,21 +324,35 @@ static struct err *refused(struct probing *p)
     return err_new(p->arena, kind, "%s", refusal(p));
 }
 
+// The array under the first of these members that there is.
+static yyjson_val *list_of(yyjson_val *root)
+{
+    static const char *const names[] = {"data", "models", "modelSummaries",
+                                        "inferenceProfileSummaries"};
+    yyjson_val *list = yyjson_is_arr(root) ? root : NULL;
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names) && !list; i++)
+        list = yyjson_obj_get(root, names[i]);
+    return list;
+}
+
+static struct str name_of(yyjson_val *item)
+{
+    static const char *const names[] = {"id", "name", "modelId", "inferenceProfileId"};
+    struct str name = {0};
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names) && !name.p; i++)
+        name = json_str_at(item, names[i]);
+    return str_starts(name, "models/") ? str_skip(name, strlen("models/")) : name;
+}
+
 // {"data": [{"id"}]} as OpenAI and Anthropic do, {"models": [{"name": "models/..."}]} as Google and
-// Ollama do, or just an array of either.
+// Ollama do, AWS's two lists, or just an array of any.
 static void list_models(yyjson_val *root, struct buf *out)
 {
-    yyjson_val *items = yyjson_is_arr(root) ? root : yyjson_obj_get(root, "data"), *item;
+    yyjson_val *item;
     size_t i, max;
-    if (!yyjson_is_arr(items))
-        items = yyjson_obj_get(root, "models");
-    yyjson_arr_foreach(items, i, max, item)
+    yyjson_arr_foreach(list_of(root), i, max, item)
     {
-        struct str name = json_str_at(item, "id");
-        if (!name.p)
-            name = json_str_at(item, "name");
-        if (str_starts(name, "models/"))
-            name = str_skip(name, strlen("models/"));
+        struct str name = name_of(item);
         if (!name.n || memchr(name.p, ',', name.n))
             continue;
         if (out->n)
@@ -335,18 +361,27 @@ static void list_models(yyjson_val *root, struct buf *out)
     }
 }
 
+static struct err *add_models(struct probing *p, const char *path, struct buf *out)
+{
+    yyjson_val *root;
+    p->attempt.path = path;
+    TRY(call(p, (struct str){0}));
+    if (p->answer.status != 200)
+        return refused(p);
+    if (json_read(p->arena, p->answer.body, &root))
+        return err_new(p->arena, &err_upstream_failed, "the list of models is not JSON");
+    list_models(root, out);
+    return NULL;
+}
+
 struct err *probe_models(struct arena *a, const struct channel *c, const char **models)
 {
     struct probing *p = NEW(a, struct probing);
     BUF_HERE(out, MODELS_MOST);
-    yyjson_val *root;
     TRY(begin(p, a, c, MODE_MODELS, ""));
-    TRY(call(p, (struct str){0}));
-    if (p->answer.status != 200)
-        return refused(p);
-    if (json_read(a, p->answer.body, &root))
-        return err_new(a, &err_upstream_failed, "the list of models is not JSON");
-    list_models(root, &out);
+    TRY(add_models(p, NULL, &out));
+    if (p->attempt.provider->more_models)
+        TRY(add_models(p, p->attempt.provider->more_models, &out));
     *models = arena_str(a, buf_view(&out));
     return NULL;
 }

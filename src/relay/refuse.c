@@ -11,15 +11,15 @@
 static const struct {
     const struct err_kind *kind;
     const char *code; // OpenAI's
-    int openai, claude, gemini, cohere;
+    int openai, claude, gemini, cohere, bedrock;
 } known[] = {
-    {&err_token_missing, "invalid_api_key", 401, 401, 401, 401},
-    {&err_token_invalid, "invalid_api_key", 401, 401, 400, 401},
-    {&err_quota_insufficient, "insufficient_quota", 429, 402, 429, 402},
-    {&err_token_exhausted, "insufficient_quota", 429, 402, 429, 402},
-    {&err_previous_not_found, "previous_response_not_found", 400, 400, 400, 400},
-    {&err_upstream_rate_limited, "rate_limit_exceeded", 429, 429, 429, 429},
-    {&err_rate_limited, "rate_limit_exceeded", 429, 429, 429, 429},
+    {&err_token_missing, "invalid_api_key", 401, 401, 401, 401, 403},
+    {&err_token_invalid, "invalid_api_key", 401, 401, 400, 401, 403},
+    {&err_quota_insufficient, "insufficient_quota", 429, 402, 429, 402, 400},
+    {&err_token_exhausted, "insufficient_quota", 429, 402, 429, 402, 400},
+    {&err_previous_not_found, "previous_response_not_found", 400, 400, 400, 400, 400},
+    {&err_upstream_rate_limited, "rate_limit_exceeded", 429, 429, 429, 429, 429},
+    {&err_rate_limited, "rate_limit_exceeded", 429, 429, 429, 429, 429},
 };
 
 static bool is_word(char c)
@@ -51,10 +51,11 @@ void relay_error_words(struct arena *a, const struct dialect *speaks, const stru
     for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
         if (known[i].kind != e->kind)
             continue;
-        out->status = speaks == &claude_dialect   ? known[i].claude
-                      : speaks == &gemini_dialect ? known[i].gemini
-                      : speaks == &cohere_dialect ? known[i].cohere
-                                                  : known[i].openai;
+        out->status = speaks == &claude_dialect    ? known[i].claude
+                      : speaks == &gemini_dialect  ? known[i].gemini
+                      : speaks == &cohere_dialect  ? known[i].cohere
+                      : speaks == &bedrock_dialect ? known[i].bedrock
+                                                   : known[i].openai;
         out->code = str_of(known[i].code);
     }
     bool theirs = e->kind == &err_upstream_rejected || e->kind == &err_upstream_rate_limited;
@@ -67,9 +68,17 @@ void relay_error_words(struct arena *a, const struct dialect *speaks, const stru
         out->type = upstream->type;
 }
 
-static size_t error_headers(struct arena *a, const struct err *e, struct http_header *to)
+static size_t error_headers(const struct exchange *x, const struct dialect *speaks,
+                            const struct err *e, const struct chat_error *words,
+                            struct http_header *to)
 {
+    struct arena *a = x->arena;
     size_t n = 0;
+    if (speaks->id_header)
+        to[n++] = (struct http_header){str_of(speaks->id_header), str_of(x->request_id)};
+    if (speaks->error_header)
+        to[n++] =
+            (struct http_header){str_of(speaks->error_header), str_of(speaks->error_type(words))};
     if (e->retry_after)
         to[n++] =
             (struct http_header){STR("Retry-After"), str_of(arena_printf(a, "%d", e->retry_after))};
@@ -85,11 +94,11 @@ static void refuse(struct exchange *x, const struct dialect *speaks, const struc
     if (!speaks)
         speaks = &openai_dialect;
     struct chat_error words;
-    struct http_header headers[4 + LIMIT_HEADERS];
+    struct http_header headers[6 + LIMIT_HEADERS];
     BUF_HERE(out, 1 << 20);
     relay_error_words(x->arena, speaks, e, r ? &r->upstream_error : NULL, &words);
     speaks->write_error(&out, &words, x->request_id);
-    size_t n = error_headers(x->arena, e, headers);
+    size_t n = error_headers(x, speaks, e, &words, headers);
     n += r ? relay_limit_headers(r, headers + n) : 0;
     enum log_level level = words.status >= 500 ? LOG_WARN : r && r->quiet ? LOG_DEBUG : LOG_INFO;
     log_write(level, x->request_id, "%.*s %.*s: %d %s: %s", STR_ARGS(x->method), STR_ARGS(x->path),

@@ -68,7 +68,7 @@ static struct err *add_headers(struct relay *r)
     if (r->body.root || r->x->body.n)
         TRY(attempt_header(t, "Content-Type", STR("application/json")));
     TRY(attempt_header(t, "Accept",
-                       r->head.stream ? STR("text/event-stream") : STR("application/json")));
+                       str_of(r->head.stream ? t->provider->framing->type : "application/json")));
     TRY(attempt_header(t, "User-Agent", STR("token-factory/" TF_VERSION)));
     const struct snapshot_channel *c = r->choice.channel;
     for (int i = 0; i < c->header_count; i++) {
@@ -256,6 +256,9 @@ struct err *relay_prepare(struct relay *r)
     TRY(url_parse(r->arena, r->attempt.url, &r->call->url));
     r->call->arena = r->arena;
     r->call->method = r->kept_id ? relay_kept_method(r) : "POST";
+    if (r->attempt.provider->sign)
+        TRY(r->attempt.provider->sign(&r->attempt, r->call->method, r->call->body,
+                                      r->call->pieces));
     r->call->headers = buf_view(&r->attempt.headers);
     r->call->proxy = c->row.proxy;
     r->call->owner = r;
@@ -270,6 +273,7 @@ static const struct {
 } meanings[] = {
     {401, 401, &err_upstream_credentials}, {402, 403, &err_upstream_credentials},
     {408, 408, &err_upstream_timeout},     {429, 429, &err_upstream_rate_limited},
+    {424, 424, &err_upstream_failed}, // Bedrock: the model failed
     {400, 499, &err_upstream_rejected},    {503, 503, &err_upstream_overloaded},
     {529, 529, &err_upstream_overloaded},  {504, 504, &err_upstream_timeout},
     {0, 999, &err_upstream_failed},

@@ -183,7 +183,7 @@ static const struct {
 } folders[] = {
     {"/v1/messages", "", &claude_dialect}, {"/v1/models", ":", &gemini_dialect},
     {"/v1beta", "", &gemini_dialect},      {"/v2", "", &cohere_dialect},
-    {"/v1", "", &openai_dialect},
+    {"/v1", "", &openai_dialect},          {"/model", "", &bedrock_dialect},
 };
 
 static const struct dialect *dialect_of(struct str path, const struct route *route)
@@ -282,7 +282,7 @@ static void on_request(struct exchange *x)
 
 static void on_finish(struct exchange *x)
 {
-    static const char *const often[] = {"/v1",     "/v1beta",  "/healthz",
+    static const char *const often[] = {"/v1",     "/v1beta",  "/model", "/healthz",
                                         "/readyz", "/metrics", "/assets"};
     bool busy = false;
     for (size_t i = 0; i < sizeof(often) / sizeof(*often); i++)

@@ -58,7 +58,7 @@ static const struct asset *find(struct str path)
 // A missing script must not be answered by a page: browsers would run it as a script.
 static bool may_be_page(const struct exchange *x)
 {
-    static const char *const others[] = {"/api", "/v1", "/v1beta", "/assets"};
+    static const char *const others[] = {"/api", "/v1", "/v1beta", "/model", "/assets"};
     for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
         size_t n = strlen(others[i]);
         if (str_starts(x->path, others[i]) && (x->path.n == n || x->path.p[n] == '/'))

@@ -8,7 +8,16 @@
 // told in fake/directives.ts.
 import { randomBytes } from "node:crypto";
 import net from "node:net";
-import { Answer, type Dialect, isClaude, isGemini, isResponses, type Seen } from "./fake/answer";
+import {
+  Answer,
+  type Dialect,
+  isBedrock,
+  isClaude,
+  isGemini,
+  isResponses,
+  type Seen,
+} from "./fake/answer";
+import * as bedrock from "./fake/bedrock";
 import { type Json, isObject, Refusal } from "./fake/check";
 import * as claude from "./fake/claude";
 import * as cohere from "./fake/cohere";
@@ -22,6 +31,15 @@ export { ask, modelAsking, type Directives, type UsageNumbers } from "./fake/dir
 export type { Dialect, Seen } from "./fake/answer";
 export { EXTRA_BETA, signature } from "./fake/claude";
 export { callSignature } from "./fake/gemini";
+export {
+  AWS_ACCESS_KEY,
+  AWS_API_KEY,
+  AWS_REGION,
+  AWS_SECRET,
+  AWS_SESSION,
+  REDACTED,
+  reasoningSignature,
+} from "./fake/bedrock";
 
 export const OPENAI_KEY = "sk-fake-0001";
 export const CLAUDE_KEY = "sk-ant-fake-0001";
@@ -169,7 +187,26 @@ const ENDPOINTS: Endpoint[] = [
     method: "POST",
     path: /^\/v2\/chat$/,
     check: cohere.checkChat,
+    serve: cohereChat,
+  },
+    dialect: "bedrock",
+    method: "POST",
+    path: /^\/model\/[^/]+\/converse(-stream)?$/,
+    check: bedrock.checkConverse,
     serve: converse,
+  },
+  {
+    dialect: "bedrock",
+    method: "POST",
+    path: /^\/model\/[^/]+\/count-tokens$/,
+    check: bedrock.checkCount,
+    serve: countTokens,
+  },
+  {
+    dialect: "bedrock",
+    method: "GET",
+    path: /^\/(foundation-models|inference-profiles)$/,
+    serve: models,
   },
   { method: "GET", path: /^\/v1\/models$/, serve: models },
 ];
@@ -201,7 +238,13 @@ class Server implements Fake {
 
   constructor(private readonly options: FakeOptions) {
     this.keep = options.keep ?? 20_000;
-    this.models = options.models ?? ["gpt-4o", "gpt-5", "claude-sonnet-4-6", "fake-model"];
+    this.models = options.models ?? [
+      "gpt-4o",
+      "gpt-5",
+      "claude-sonnet-4-6",
+      "fake-model",
+      "us.fake-profile",
+    ];
   }
 
   get url(): string {
@@ -336,7 +379,7 @@ class Server implements Fake {
     request: WireRequest,
     reply: Answer,
   ): Promise<void> {
-    const key = this.checkHeaders(seen, request);
+    const key = await this.checkHeaders(seen, request);
     const behaviour = { ...this.behaviours.get(seen.route), ...this.behaviours.get(key) };
     if (!endpoint)
       throw new Refusal(
@@ -348,8 +391,7 @@ class Server implements Fake {
     if (endpoint.method === "POST" && !bare) seen.body = parseBody(request);
     else if (request.body.length > 0) throw new Refusal(400, "a body where none belongs");
     const { dialect } = seen;
-    const other = isClaude(dialect) ? claude : isGemini(dialect) ? gemini : openai; // Cohere's, too
-    const parser = isResponses(seen.path) ? responses : other;
+    const parser = parserOf(dialect, seen.path);
     const model = modelOf(seen);
     seen.wish = {
       ...directivesOf({
@@ -361,7 +403,7 @@ class Server implements Fake {
       ...behaviour,
     };
     endpoint.check?.(
-      isGemini(seen.dialect) ? { ...seen.body, "@model": model } : seen.body,
+      isGemini(dialect) || isBedrock(dialect) ? { ...seen.body, "@model": model } : seen.body,
       seen.headers,
     );
     reply.wish = seen.wish;
@@ -374,7 +416,7 @@ class Server implements Fake {
   }
 
   /** Answers the API key. */
-  private checkHeaders(seen: Seen, request: WireRequest): string {
+  private async checkHeaders(seen: Seen, request: WireRequest): Promise<string> {
     const { headers } = request;
     const bad = Object.keys(headers).find((name) => FORBIDDEN.test(name));
     if (bad !== undefined) throw new Refusal(400, `header ${bad} must not be forwarded`);
@@ -388,7 +430,7 @@ class Server implements Fake {
     const everything = `${request.target}\n${JSON.stringify(request.rawHeaders)}`;
     for (const secret of this.secrets)
       if (everything.includes(secret)) throw new Refusal(400, "the client's secret was forwarded");
-    return checkAuth(seen, request);
+    return isBedrock(seen.dialect) ? bedrock.checkCredentials(request) : checkAuth(seen, request);
   }
 
   private remember(
@@ -462,8 +504,18 @@ class Server implements Fake {
   }
 }
 
-/** Google's is in the path. */
+function parserOf(
+  dialect: Dialect,
+  path: string,
+): { textsOf: (body: Json) => string[]; hasToolResult: (body: Json) => boolean } {
+  if (isResponses(path)) return responses;
+  if (isBedrock(dialect)) return bedrock;
+  return isClaude(dialect) ? claude : isGemini(dialect) ? gemini : openai;
+}
+
+/** Google's and AWS's are in the path. */
 function modelOf(seen: Seen): string {
+  if (isBedrock(seen.dialect)) return bedrock.modelOf(seen.path);
   return isGemini(seen.dialect)
     ? decodeURIComponent(/\/models\/([^/:]+)/.exec(seen.path)?.[1] ?? "")
     : String(seen.body["model"] ?? "");
@@ -610,25 +662,37 @@ async function generate(asked: openai.Asked, reply: Answer): Promise<void> {
   );
 }
 
-async function converse(asked: openai.Asked, reply: Answer): Promise<void> {
+async function cohereChat(asked: openai.Asked, reply: Answer): Promise<void> {
   if (asked.body["stream"] !== true) return reply.json(200, cohere.chatReply(asked));
   const frames = cohere.chatFrames(asked);
   return reply.frames(frames.slice(0, -1), `${frames.at(-1) ?? ""}data: [DONE]\n\n`);
 }
 
+async function converse(asked: openai.Asked, reply: Answer): Promise<void> {
+  if (!reply.target.includes("/converse-stream"))
+    return reply.json(200, bedrock.converseReply(asked));
+  return reply.frames(
+    bedrock.converseEvents(asked),
+    bedrock.converseEnd(asked),
+    "application/vnd.amazon.eventstream",
+  );
+}
+
 async function countTokens(_: openai.Asked, reply: Answer): Promise<void> {
-  return reply.json(200, { totalTokens: 42 });
+  return reply.json(200, isBedrock(reply.dialect) ? { inputTokens: 42 } : { totalTokens: 42 });
 }
 
 async function models(_: openai.Asked, reply: Answer, fake: Server): Promise<void> {
   return reply.json(
     200,
-    isGemini(reply.dialect)
-      ? gemini.modelList(fake.models)
-      : isClaude(reply.dialect)
-        ? claude.modelList(fake.models)
-        : reply.dialect === "cohere"
-          ? cohere.modelList(fake.models)
+    isBedrock(reply.dialect)
+      ? bedrock.modelList(reply.target.split("?")[0] ?? "", fake.models)
+      : isGemini(reply.dialect)
+        ? gemini.modelList(fake.models)
+        : isClaude(reply.dialect)
+          ? claude.modelList(fake.models)
+          : reply.dialect === "cohere"
+            ? cohere.modelList(fake.models)
           : openai.modelList(fake.models),
   );
 }

@@ -1,11 +1,23 @@
 // What most suites need: a server with the fake behind it, two channels, prices, and clients.
 import Anthropic from "@anthropic-ai/sdk";
+import { BedrockRuntimeClient } from "@aws-sdk/client-bedrock-runtime";
+import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { GoogleGenAI } from "@google/genai";
 import { afterAll, afterEach, beforeAll } from "bun:test";
 import { CohereClientV2 } from "cohere-ai";
 import OpenAI from "openai";
 import { books } from "./books";
-import { CLAUDE_KEY, COHERE_KEY, type Fake, GEMINI_KEY, OPENAI_KEY, startFake } from "./fake";
+import {
+  AWS_ACCESS_KEY,
+  AWS_REGION,
+  AWS_SECRET,
+  CLAUDE_KEY,
+  COHERE_KEY,
+  type Fake,
+  GEMINI_KEY,
+  OPENAI_KEY,
+  startFake,
+} from "./fake";
 import type { Channel, Token } from "./management";
 import { Account, ROOT_ACCESS_TOKEN, ROOT_TOKEN, type ServerOptions, TestServer } from "./server";
 
@@ -114,6 +126,12 @@ export class Gateway {
     return this.server.createChannel({ type: "cohere", key: COHERE_KEY, base_url, ...wish });
   }
 
+  addBedrock(route: string, wish: Record<string, unknown>): Promise<Channel> {
+    const base_url = `${this.fake.url}/proxy/${route}`;
+    const key = `${AWS_ACCESS_KEY}|${AWS_SECRET}|${AWS_REGION}`;
+    return this.server.createChannel({ type: "aws", key, base_url, ...wish });
+  }
+
   /** A token whose key the fake must never see. */
   async newToken(wish: Record<string, unknown> = {}, owner = this.owner): Promise<Token> {
     const token = await owner.createToken(wish);
@@ -138,6 +156,22 @@ export class Gateway {
       token: this.token.key,
       environment: this.server.url,
       maxRetries: 0,
+    });
+  }
+
+  get bedrock(): BedrockRuntimeClient {
+    return this.bedrockAs(this.token.key);
+  }
+
+  /** As with AWS_BEARER_TOKEN_BEDROCK in the environment; of itself it would speak HTTP/2. */
+  bedrockAs(token: string): BedrockRuntimeClient {
+    return new BedrockRuntimeClient({
+      region: AWS_REGION,
+      endpoint: this.server.url,
+      token: { token },
+      authSchemePreference: ["httpBearerAuth"],
+      requestHandler: new NodeHttpHandler(),
+      maxAttempts: 1,
     });
   }
 

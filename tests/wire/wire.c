@@ -10,6 +10,7 @@
 
 #include "case.h"
 #include "common/arena.h"
+#include "eventstream.h"
 #include "relay/channel/provider.h"
 #include "relay/chat.h"
 
@@ -98,10 +99,41 @@ static bool is_sse(const struct section *s)
     return case_flag(s, "text/event-stream");
 }
 
+static bool is_binary(const struct section *s)
+{
+    return case_flag(s, "application/vnd.amazon.eventstream");
+}
+
 // A stream that is one JSON array is compared as JSON.
 static bool is_stream(const struct section *s)
 {
-    return is_sse(s) || case_flag(s, "array");
+    return is_sse(s) || is_binary(s) || case_flag(s, "array");
+}
+
+// Message by message: "event {...}" lines on both sides.
+static void expect_messages(struct run *r, const struct section *s, struct str got)
+{
+    struct str want = str_trim(s->body), line, kind;
+    BUF_HERE(text, LIMIT);
+    if (!eventstream_text(got, &text)) {
+        complain(r, s, "not the binary stream that was promised");
+        return;
+    }
+    struct str have = buf_view(&text), one, other;
+    while (str_next(&want, '\n', &line)) {
+        struct str payload = line, rest = {0};
+        str_next(&payload, ' ', &kind);
+        bool more = str_next(&have, '\n', &one);
+        rest = one;
+        if (more && str_next(&rest, ' ', &other) && str_eq(kind, other) &&
+            same_json(r, rest, payload))
+            continue;
+        complain(r, s, "message\n  want: %.*s\n  got:  %.*s\n  all:\n%s", STR_ARGS(line),
+                 more ? (int)one.n : 4, more ? one.p : "none", text.p);
+        return;
+    }
+    if (have.n)
+        complain(r, s, "more than was expected:\n%.*s", STR_ARGS(have));
 }
 
 static void expect_answer(struct run *r, const struct section *s, int status, struct str got)
@@ -111,6 +143,8 @@ static void expect_answer(struct run *r, const struct section *s, int status, st
         complain(r, s, "status %d", status);
     if (is_sse(s))
         expect_frames(r, s, got, s->body);
+    else if (is_binary(s))
+        expect_messages(r, s, got);
     else
         expect_json(r, s, got, str_trim(s->body));
 }
@@ -203,6 +237,11 @@ static bool find_route(struct run *r, const struct section *caller)
             r->mode = memmem(path.p, path.n, ":countTokens", 12) ? MODE_TOKENS : MODE_CHAT;
             return true;
         }
+    if (str_starts(path, "/model/")) {
+        r->speaks = &bedrock_dialect;
+        r->mode = memmem(path.p, path.n, "/count-tokens", 13) ? MODE_TOKENS : MODE_CHAT;
+        return true;
+    }
     complain(r, caller, "no such path");
     return false;
 }
@@ -313,6 +352,18 @@ static void expect_attempt(struct run *r, const struct section *s)
         complain(r, s, "dropped: %s", r->dropped.p);
 }
 
+// What the provider sends, as it comes over the wire.
+static struct str answer_bytes(struct run *r, const struct section *s)
+{
+    if (!is_binary(s))
+        return case_bytes(r->a, s);
+    BUF_HERE(out, LIMIT);
+    if (!eventstream_bytes(str_trim(s->body), case_flag(s, "hex"), &out))
+        complain(r, s, "cannot be encoded");
+    size_t n = case_flag(s, "unfinished") && out.n > 5 ? out.n - 5 : out.n;
+    return (struct str){arena_strndup(r->a, out.p, n), n};
+}
+
 // --- replaying ------------------------------------------------------------------
 
 struct replay {
@@ -395,7 +446,7 @@ static struct err *read_frames(struct run *r, struct replay *p, struct cutter *c
     struct frame f;
     const struct framing *framing = r->array ? r->provider->json_framing : r->provider->framing;
     while (framing->next(c, all, last, p->reader.scratch, &f))
-        if (!p->metering || has_sign(r->attempt.dialect, f.raw))
+        if (!p->metering || f.failed || f.broken || has_sign(r->attempt.dialect, f.raw))
             TRY(chat_read_frame(&p->reader, &f));
     return last ? chat_read_end(&p->reader) : NULL;
 }
@@ -487,7 +538,7 @@ static void check_answer(struct run *r, const struct section *s)
         check_refusal(r, s, (int)status);
         return;
     }
-    struct str bytes = case_bytes(r->a, s);
+    struct str bytes = answer_bytes(r, s);
     struct outcome whole;
     bool stream = is_stream(s);
     r->array = case_flag(s, "array");

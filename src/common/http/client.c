@@ -35,22 +35,11 @@ static struct upstream **bucket_of(struct client *client, const char *host, int 
     return &client->upstreams[h % UPSTREAM_BUCKETS];
 }
 
-static char *authority_of(const struct call *c)
-{
-    bool usual = c->url.port == (is_secure(c) ? 443 : 80);
-    bool bracketed = strchr(c->url.host, ':');
-    struct buf b = BUF(1024);
-    buf_printf(&b, bracketed ? "[%s]" : "%s", c->url.host);
-    if (!usual)
-        buf_printf(&b, ":%d", c->url.port);
-    return b.p;
-}
-
 static struct upstream *upstream_new(struct upstream **bucket, const struct call *c)
 {
     struct upstream *u = mem_new(sizeof(*u));
     u->host = mem_strdup(c->url.host);
-    u->authority = authority_of(c);
+    u->authority = mem_strdup(url_authority(c->arena, &c->url));
     u->proxy = mem_strdup(c->proxy);
     u->port = c->url.port;
     u->secure = is_secure(c);

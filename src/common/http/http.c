@@ -313,3 +313,10 @@ struct err *url_parse(struct arena *a, const char *text, struct url *out)
         return malformed(a, "bad path");
     return NULL;
 }
+
+const char *url_authority(struct arena *a, const struct url *u)
+{
+    bool usual = u->port == (strcmp(u->scheme, "https") == 0 ? 443 : 80);
+    const char *host = strchr(u->host, ':') ? arena_printf(a, "[%s]", u->host) : u->host;
+    return usual ? host : arena_printf(a, "%s:%d", host, u->port);
+}

@@ -32,6 +32,8 @@ struct url {
     const char *path;            // "/..." and query, at least "/"
 };
 struct err *url_parse(struct arena *a, const char *text, struct url *out); // err_field_invalid
+// As the Host header says it: "name", "name:8080", "[::1]:8080".
+const char *url_authority(struct arena *a, const struct url *u);
 
 // Decodes %XX and, in queries, '+'. .p NULL when malformed.
 struct str url_decode(struct arena *a, struct str s, bool plus_is_space);

@@ -191,13 +191,18 @@ const struct dialect *provider_dialect(const struct provider *p, enum relay_mode
                                                                     : p->dialect;
 }
 
+const char *attempt_path(const struct attempt *t)
+{
+    return t->path ? t->path : t->provider->path[t->mode];
+}
+
 struct err *attempt_prepare(struct attempt *t)
 {
     const struct provider *p = t->provider;
-    if (!p->path[t->mode])
+    if (!attempt_path(t))
         return err_new(t->arena, &err_mode_unsupported, "%s", p->name);
     buf_clear(&t->headers);
-    TRY(p->fix_url ? p->fix_url(t) : attempt_url(t, filled(t, p->path[t->mode])));
+    TRY(p->fix_url ? p->fix_url(t) : attempt_url(t, filled(t, attempt_path(t))));
     TRY(p->authorize(t));
     return add_headers(t);
 }

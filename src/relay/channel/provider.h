@@ -19,6 +19,7 @@ struct provider {
     struct err *(*authorize)(struct attempt *t); // puts the credential on the request
     const char *path[MODE_COUNT]; // "{model}" "{other}" are replaced; NULL = cannot do this; with
                                   // MODE_RESPONSES it speaks that dialect too, there
+    const char *more_models;      // a second list beside path[MODE_MODELS]; NULL: none
     unsigned quirks;              // enum quirk
     const struct provider_header *headers; // name NULL ends; NULL: none
     const char *models;                    // presets for the console, comma-separated
@@ -31,6 +32,9 @@ struct provider {
     // fix_request runs where a request is translated; one of the same dialect stays as it was sent.
     struct err *(*fix_request)(struct attempt *t, struct chat_request *request);
     struct err *(*fix_event)(struct attempt *t, struct chat_event *ev);
+    // Signs the request as it will be sent, when all else is known: more lines in t->headers.
+    struct err *(*sign)(struct attempt *t, const char *method, const struct str *body,
+                        size_t pieces);
     // Logs in first (on a worker) and caches the result; NULL where the key is the credential.
     struct err *(*log_in)(struct attempt *t);
 };
@@ -45,6 +49,7 @@ struct attempt {
     bool array;       // as one JSON array, which the caller will get as it is
     const char *tail; // behind the path: "/resp_1/input_items"; NULL none
     const char *base_url, *key, *model, *other; // the channel's; `other`: api version, region ...
+    const char *path;                           // instead of the row's; NULL: that
     const char *url;                            // filled in by attempt_prepare
     struct buf headers; // "Name: value\r\n" lines: credential and the row's headers; never
                         // Host, Content-Type, Content-Length
@@ -71,6 +76,8 @@ const struct dialect *provider_dialect(const struct provider *p, enum relay_mode
 // channel's base URL or key cannot be used.
 struct err *attempt_prepare(struct attempt *t);
 
+// What is asked of this provider; NULL: it cannot do that.
+const char *attempt_path(const struct attempt *t);
 // The URL of `path` (which begins with "/") at this attempt's address, for fix_url hooks.
 struct err *attempt_url(struct attempt *t, const char *path);
 // One more header; err_channel_misconfigured if the value could end the line.

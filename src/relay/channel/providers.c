@@ -5,6 +5,7 @@
 
 #include "common/str.h"
 #include "relay/channel/auth.h"
+#include "relay/channel/aws.h"
 #include "relay/channel/azure.h"
 #include "relay/channel/gemini.h"
 #include "relay/channel/moonshot.h"
@@ -101,6 +102,20 @@ static const struct provider providers[] = {
         .path = {[MODE_CHAT] = "/v1/chat/completions", [MODE_MODELS] = "/v1/models"},
         .quirks = NO_DEVELOPER_ROLE | KEEP_REASONING, .fix_request = moonshot_fix_request,
         .models = "kimi-k3,kimi-k2.7-code,kimi-k2.6",
+    },
+    [33] = {
+        .name = "AWS", .base_url = "https://bedrock-runtime.{region}.amazonaws.com", .logo = "aws",
+        .dialect = &bedrock_dialect, .framing = &aws_eventstream_framing, .authorize = auth_aws,
+        .fix_url = aws_url, .sign = aws_sign,
+        .path = {
+            [MODE_CHAT] = "/model/{model}/converse",
+            [MODE_TOKENS] = "/model/{model}/count-tokens",
+            [MODE_MODELS] = "/foundation-models?byInferenceType=ON_DEMAND&byOutputModality=TEXT",
+        },
+        .more_models = "/inference-profiles?maxResults=1000",
+        .models = "global.anthropic.claude-opus-5,us.anthropic.claude-sonnet-5,"
+                  "us.anthropic.claude-haiku-4-5-20251001-v1:0,amazon.nova-pro-v1:0,"
+                  "amazon.nova-lite-v1:0,openai.gpt-oss-120b-1:0",
     },
     [43] = {
         .name = "DeepSeek", .base_url = "https://api.deepseek.com", .logo = "deepseek",

@@ -15,7 +15,8 @@ enum { CARRIED_MOST = 16 << 20 };
 // How the mark looks inside Gemini's signatures, which are base64.
 static const char MARK_BASE64[] = "dGZyMS";
 
-static const struct dialect *const owners[] = {&openai_dialect, &claude_dialect, &gemini_dialect,
+static const struct dialect *const owners[] = {&openai_dialect,    &claude_dialect,
+                                               &gemini_dialect,    &bedrock_dialect,
                                                &responses_dialect, &cohere_dialect};
 
 struct str carry_wrap(struct arena *a, const struct dialect *owner, struct str state,

@@ -135,26 +135,6 @@ static struct err *read_blocks(struct arena *a, yyjson_val *content, struct chat
     return NULL;
 }
 
-// A user's message that answers calls becomes two: the results, and what else it says.
-static void split_results(struct arena *a, struct chat_message *m, struct chat_message ***end)
-{
-    struct chat_part *others = NULL, **others_end = &others, *next;
-    struct chat_part *results = NULL, **results_end = &results;
-    for (struct chat_part *p = m->parts; p; p = next) {
-        next = p->next;
-        p->next = NULL;
-        struct chat_part ***list = p->kind == PART_TOOL_RESULT ? &results_end : &others_end;
-        **list = p;
-        *list = &p->next;
-    }
-    m->parts = results ? results : others;
-    if (!results)
-        return;
-    m->role = ROLE_TOOL;
-    if (others)
-        message_add(a, end, ROLE_USER)->parts = others;
-}
-
 static const struct {
     const char *name;
     enum chat_role role;
@@ -173,7 +153,7 @@ static struct err *read_message(struct arena *a, yyjson_val *in, size_t at,
     struct chat_part **parts = &m->parts;
     TRY(read_blocks(a, yyjson_obj_get(in, "content"), &parts));
     if (m->role == ROLE_USER)
-        split_results(a, m, end);
+        results_split(a, m, end);
     return NULL;
 }
 

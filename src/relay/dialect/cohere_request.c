@@ -26,8 +26,7 @@ static void write_function(struct cohere_writing *w, const struct chat_tool *t)
     if (t->description)
         json_str(&w->j, "description", t->description);
     json_raw(&w->j, "parameters",
-             t->custom ? STR("{\"type\":\"object\",\"properties\":{\"input\":{\"type\":\"string\","
-                             "\"description\":\"the raw text\"}},\"required\":[\"input\"]}")
+             t->custom             ? custom_schema()
              : w->own && t->schema ? json_text_of(w->a, t->schema)
                                    : schema_nameless(w->a, t->schema));
     json_end(&w->j);

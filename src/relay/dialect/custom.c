@@ -18,6 +18,12 @@ struct str custom_arguments(struct arena *a, struct str input)
     return (struct str){arena_str(a, buf_view(&text)), text.n};
 }
 
+struct str custom_schema(void)
+{
+    return STR("{\"type\":\"object\",\"properties\":{\"input\":{\"type\":\"string\","
+               "\"description\":\"the raw text\"}},\"required\":[\"input\"]}");
+}
+
 const char *custom_description(struct arena *a, const char *description, yyjson_val *format)
 {
     const char *begin = text_is_empty(description) ? "" : description;

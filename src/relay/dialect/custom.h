@@ -4,8 +4,9 @@
 #pragma once
 #include "relay/chat.h"
 
-// {"input": "..."}
+// {"input": "..."}, and the schema of such an object.
 struct str custom_arguments(struct arena *a, struct str input);
+struct str custom_schema(void);
 // What a model must be told that would otherwise know it; `format` may be NULL.
 const char *custom_description(struct arena *a, const char *description, yyjson_val *format);
 

@@ -5,6 +5,7 @@
 #include "common/arena.h"
 #include "common/crypto.h"
 #include "relay/dialect/carry.h"
+#include "relay/dialect/custom.h"
 #include "relay/dialect/gemini_messages.h"
 #include "relay/dialect/openai.h"
 #include "relay/dialect/schema.h"
@@ -25,9 +26,7 @@ static void write_parameters(struct gemini_writing *w, const struct chat_tool *t
 {
     const char *key = w->model->json_schema ? "parametersJsonSchema" : "parameters";
     if (t->custom)
-        json_raw(&w->j, key,
-                 STR("{\"type\":\"object\",\"properties\":{\"input\":{\"type\":\"string\","
-                     "\"description\":\"the raw text\"}},\"required\":[\"input\"]}"));
+        json_raw(&w->j, key, custom_schema());
     else if (has_parameters(t->schema))
         json_raw(&w->j, key,
                  w->model->json_schema ? schema_gemini(w->a, t->schema)

@@ -133,6 +133,25 @@ struct chat_message *message_add(struct arena *a, struct chat_message ***end, en
     return m;
 }
 
+void results_split(struct arena *a, struct chat_message *m, struct chat_message ***end)
+{
+    struct chat_part *others = NULL, **others_end = &others, *next;
+    struct chat_part *results = NULL, **results_end = &results;
+    for (struct chat_part *p = m->parts; p; p = next) {
+        next = p->next;
+        p->next = NULL;
+        struct chat_part ***list = p->kind == PART_TOOL_RESULT ? &results_end : &others_end;
+        **list = p;
+        *list = &p->next;
+    }
+    m->parts = results ? results : others;
+    if (!results)
+        return;
+    m->role = ROLE_TOOL;
+    if (others)
+        message_add(a, end, ROLE_USER)->parts = others;
+}
+
 struct str parts_text(struct arena *a, const struct chat_part *parts, const char *between)
 {
     const struct chat_part *only = NULL;

@@ -20,6 +20,8 @@ const char *take_session(yyjson_val *body);
 
 struct chat_part *part_add(struct arena *a, struct chat_part ***end, enum part_kind kind);
 struct chat_message *message_add(struct arena *a, struct chat_message ***end, enum chat_role role);
+// A user's message that answers calls becomes two: the results, and what else it says.
+void results_split(struct arena *a, struct chat_message *m, struct chat_message ***end);
 // The texts of these parts with `between` them; .p NULL if there are none.
 struct str parts_text(struct arena *a, const struct chat_part *parts, const char *between);
 bool text_is_blank(struct str s);

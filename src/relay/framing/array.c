@@ -58,4 +58,4 @@ static bool array_next(struct cutter *c, struct str all, bool last, struct arena
     return give(c, all, begin, end ? end : all.n, out);
 }
 
-const struct framing array_framing = {"array", array_next};
+const struct framing array_framing = {"array", "application/json", array_next};

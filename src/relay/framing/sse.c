@@ -119,4 +119,4 @@ static bool sse_next(struct cutter *c, struct str all, bool last, struct arena *
     return give(c, all, all.n, a, out);
 }
 
-const struct framing sse_framing = {"sse", sse_next};
+const struct framing sse_framing = {"sse", "text/event-stream", sse_next};

@@ -1,6 +1,7 @@
 // One reply of the fake in one dialect: the good ones, and the ways in which they go wrong.
 import type net from "node:net";
 import type { Json, Refusal } from "./check";
+import * as bedrock from "./bedrock";
 import * as claude from "./claude";
 import * as cohere from "./cohere";
 import type { Directives } from "./directives";
@@ -9,8 +10,9 @@ import * as openai from "./openai";
 import * as responses from "./responses";
 import { Reply, type WireRequest } from "./wire";
 
-export type Dialect = "openai" | "claude" | "azure" | "gemini" | "cohere";
+export type Dialect = "openai" | "claude" | "azure" | "gemini" | "cohere" | "bedrock";
 
+export const isBedrock = (dialect: Dialect): boolean => dialect === "bedrock";
 export const isGemini = (dialect: Dialect): boolean => dialect === "gemini";
 
 export const isResponses = (path: string): boolean => /\/responses(\/|$)/.test(path);
@@ -64,6 +66,7 @@ export class Answer extends Reply {
   }
 
   private get idHeaders(): Record<string, string> {
+    if (isBedrock(this.seen.dialect)) return { "x-amzn-requestid": this.seen.id };
     return isClaude(this.seen.dialect)
       ? { "request-id": `req_${this.seen.id}`, "anthropic-organization-id": "org-fake" }
       : {
@@ -75,7 +78,17 @@ export class Answer extends Reply {
 
   async json(status: number, body: Json | string): Promise<void> {
     const text = typeof body === "string" ? body : JSON.stringify(body);
-    await this.whole(status, { "content-type": "application/json", ...this.idHeaders }, text);
+    await this.whole(
+      status,
+      { "content-type": "application/json", ...this.idHeaders, ...this.errorHeaders(status) },
+      text,
+    );
+  }
+
+  private errorHeaders(status: number, type?: string): Record<string, string> {
+    return isBedrock(this.seen.dialect) && status >= 400
+      ? { "x-amzn-errortype": bedrock.errorType(status, type) }
+      : {};
   }
 
   async refuse(error: Refusal): Promise<void> {
@@ -99,6 +112,7 @@ export class Answer extends Reply {
     param?: string | null;
     status?: number;
   }): string {
+    if (isBedrock(this.seen.dialect)) return bedrock.errorBody(error);
     if (isGemini(this.seen.dialect)) return gemini.errorBody(error, error.status);
     if (this.seen.dialect === "cohere") return cohere.errorBody(error, this.seen.id);
     return isClaude(this.seen.dialect)
@@ -124,13 +138,14 @@ export class Answer extends Reply {
     const type = typeof error === "string" ? "text/plain" : "application/json";
     const body =
       typeof error === "string" ? error : this.envelope({ message: FAILURE, ...error, status });
-    await this.whole(status, { "content-type": type, ...this.idHeaders }, body);
+    const headers = { ...this.idHeaders, ...this.errorHeaders(status) };
+    await this.whole(status, { "content-type": type, ...headers }, body);
   }
 
   /** A stream of frames, closed by the dialect's own last frame. */
   async frames(
-    frames: string[],
-    last: string,
+    frames: (string | Buffer)[],
+    last: string | Buffer,
     type = "text/event-stream; charset=utf-8",
   ): Promise<void> {
     const { wish } = this;
@@ -151,7 +166,7 @@ export class Answer extends Reply {
     if (wish.cut?.after_events === frames.length) this.cut(wish.cut.how);
     if (wish.error_in_stream !== undefined && wish.error_in_stream.after >= frames.length)
       return this.errorFrame(wish.error_in_stream);
-    if (!wish.no_end && last !== "") await this.chunk(this.shaped(last));
+    if (!wish.no_end && last.length > 0) await this.chunk(this.shaped(last));
     await this.end();
   }
 
@@ -160,6 +175,11 @@ export class Answer extends Reply {
     code?: string;
     message?: string;
   }): Promise<void> {
+    if (isBedrock(this.seen.dialect)) {
+      const type = error.type ?? "serviceUnavailableException";
+      await this.chunk(bedrock.exception(type, error.message ?? FAILURE));
+      return this.end();
+    }
     const body = this.envelope({
       message: error.message ?? FAILURE,
       type: error.type,
@@ -178,7 +198,8 @@ export class Answer extends Reply {
   }
 
   /** The same event in another legal spelling. */
-  private shaped(frame: string): string {
+  private shaped(frame: string | Buffer): string | Buffer {
+    if (typeof frame !== "string") return frame;
     let out = frame;
     if (this.wish.multiline) out = out.replace(/^data: \{"([^"]+)":/m, 'data: {"$1":\ndata: ');
     if (this.wish.no_space) out = out.replace(/^(data|event): /gm, "$1:");

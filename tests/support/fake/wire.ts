@@ -182,8 +182,8 @@ export class Reply {
     });
   }
 
-  async chunk(text: string): Promise<void> {
-    const bytes = Buffer.from(text);
+  async chunk(text: string | Buffer): Promise<void> {
+    const bytes = Buffer.from(text as string);
     await this.body(bytes, this.zip ? await flushed(this.zip, bytes) : bytes);
   }
 
