@@ -189,6 +189,7 @@ const ENDPOINTS: Endpoint[] = [
     check: cohere.checkChat,
     serve: cohereChat,
   },
+  {
     dialect: "bedrock",
     method: "POST",
     path: /^\/model\/[^/]+\/converse(-stream)?$/,
@@ -693,7 +694,7 @@ async function models(_: openai.Asked, reply: Answer, fake: Server): Promise<voi
           ? claude.modelList(fake.models)
           : reply.dialect === "cohere"
             ? cohere.modelList(fake.models)
-          : openai.modelList(fake.models),
+            : openai.modelList(fake.models),
   );
 }
 

@@ -205,6 +205,7 @@ struct err *bedrock_write_event(struct chat_writer *w, const struct chat_event *
     case CHAT_STOP: write_stop(w, s, ev); break;
     case CHAT_END: write_end(w, s); break;
     case CHAT_LOGPROBS:
+    case CHAT_CITATION:
     case CHAT_FAILED: break;
     }
     return s->payload.overflow ? err_new(w->arena, &err_upstream_too_large, "an event") : NULL;

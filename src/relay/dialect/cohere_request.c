@@ -5,6 +5,7 @@
 #include "common/arena.h"
 #include "relay/dialect/cohere.h"
 #include "relay/dialect/cohere_messages.h"
+#include "relay/dialect/custom.h"
 #include "relay/dialect/openai.h"
 #include "relay/dialect/schema.h"
 #include "relay/dialect/take.h"
