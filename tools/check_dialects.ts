@@ -15,6 +15,7 @@ const DIALECTS: Record<string, RegExp> = {
   claude: /\/v1\/messages$/,
   gemini: /:(stream)?[gG]enerateContent$/,
   cohere: /\/v2\/chat$/,
+  bedrock: /\/converse(-stream)?$/,
 };
 
 const FEATURES: Record<string, string> = {
@@ -51,7 +52,7 @@ const dialectOf = (head: string) =>
   Object.keys(DIALECTS).find((name) => DIALECTS[name]!.test(pathOf(head)));
 
 const isStream = ({ head, body }: Section) =>
-  /"stream": ?true/.test(body) || /:streamGenerateContent/.test(head);
+  /"stream": ?true/.test(body) || /:streamGenerateContent|\/converse-stream/.test(head);
 
 const cell = (caller: string, provider: string, feature: string, stream: boolean) =>
   [caller, provider, feature, stream ? "stream" : "whole"].join(" ");

@@ -298,13 +298,16 @@ describe("dialects", () => {
     "/v1/messages",
     "/v1beta/models/m:generateContent",
     "/v2/chat",
+    "/model/m/converse",
   ];
   const features = "text tools parallel images reasoning schema cached error cut";
   const conversation = (body: string, action = "generateContent"): string =>
     [
       `shows: ${features}`,
       ...callers.map((path) => {
-        const at = path.replace("generateContent", action);
+        const at = path
+          .replace("generateContent", action)
+          .replace("/converse", action === "generateContent" ? "/converse" : "/converse-stream");
         return `caller: POST ${at}\n${body}\ncaller gets: 200 application/json\n{}`;
       }),
       ...callers.map(
