@@ -340,7 +340,7 @@ static void add_citation(struct chat_writer *w, struct answer_part *p, const str
     };
     *p->citations_end = c;
     p->citations_end = &c->next;
-    w->answer->size += ev->cite.url.n + ev->cite.title.n + ev->cite.quote.n;
+    w->answer->size += sizeof(*c) + ev->cite.url.n + ev->cite.title.n + ev->cite.quote.n;
 }
 
 static void add_stop(struct chat_writer *w, struct answer_choice *c, const struct chat_event *ev)

@@ -8,12 +8,15 @@
 #include "relay/dialect/fence.h"
 #include "relay/dialect/names.h"
 
+enum { CITATIONS_MOST = 4096 }; // of one block
+
 struct reading {
     enum claude_format format;
     struct name_map *names;
     bool answer_tool; // the open block is the tool that stands for the wanted format
     struct fence fence;
     int64_t points;                                     // of the open text, in code points
+    int cited;                                          // so often, of it
     struct answer_citation *citations, **citations_end; // of it: told when its size is known
 };
 
@@ -117,6 +120,8 @@ static void note_citation(struct chat_reader *r, yyjson_val *in)
 {
     struct reading *mine = reading_of(r);
     struct str title = json_str_at(in, "title");
+    if (mine->cited++ >= CITATIONS_MOST)
+        return;
     struct answer_citation *c = NEW(r->arena, struct answer_citation);
     c->cite = (struct chat_citation){
         .url = kept(r, json_str_at(in, "url")),
@@ -137,6 +142,7 @@ static struct err *tell_citations(struct chat_reader *r, struct chat_choice *c)
     mine->citations = NULL;
     mine->citations_end = &mine->citations;
     mine->points = 0;
+    mine->cited = 0;
     for (; list; list = list->next) {
         list->cite.end = end;
         TRY(chat_cite(r, c, &list->cite));

@@ -7,7 +7,6 @@
 
 #include "common/arena.h"
 #include "relay/dialect/fence.h"
-#include "relay/dialect/history.h"
 #include "relay/dialect/media.h"
 #include "relay/dialect/take.h"
 
@@ -116,10 +115,16 @@ static void write_user(struct cohere_writing *w, const struct chat_message *m)
     json_end(&w->j);
 }
 
+// Any id will do, but there must be one.
+static const char *id_of(struct cohere_writing *w, const char *id)
+{
+    return text_is_empty(id) ? id_legal(w->a, id, COHERE_NAME_MAX) : id;
+}
+
 static void write_call(struct cohere_writing *w, const struct chat_part *p)
 {
     json_obj(&w->j, NULL);
-    json_str(&w->j, "id", p->id);
+    json_str(&w->j, "id", id_of(w, p->id));
     json_str(&w->j, "type", "function");
     json_obj(&w->j, "function");
     json_str(&w->j, "name", name_to_wire(w->a, w->names, p->name ? p->name : ""));
@@ -208,7 +213,7 @@ static void write_results(struct cohere_writing *w, const struct chat_message *m
 {
     for (const struct chat_part *r = m->parts; r; r = r->next) {
         begin_message(w, "tool");
-        json_str(&w->j, "tool_call_id", r->id);
+        json_str(&w->j, "tool_call_id", id_of(w, r->id));
         if (is_raw(r->parts)) {
             json_arr(&w->j, "content");
             for (const struct chat_part *p = r->parts; p; p = p->next)
@@ -271,7 +276,7 @@ static void write_document(struct cohere_writing *w, const struct chat_part *p, 
 static void write_documents(struct cohere_writing *w)
 {
     int n = 0;
-    for (const struct chat_message *m = w->in->messages; m; m = m->next)
+    for (const struct chat_message *m = w->messages; m; m = m->next)
         for (const struct chat_part *p = m->parts; p; p = p->next) {
             struct str text = m->role == ROLE_USER ? cohere_document(w->a, p) : (struct str){0};
             if (!text.p)
@@ -289,7 +294,7 @@ void cohere_write_messages(struct cohere_writing *w)
     json_arr(&w->j, "messages");
     write_system(w);
     size_t before = w->j.out->n;
-    for (const struct chat_message *m = history_repair(w->a, w->in->messages); m; m = m->next)
+    for (const struct chat_message *m = w->messages; m; m = m->next)
         write_message(w, m);
     if (w->j.out->n == before)
         write_said(w, "user", STR("."));

@@ -11,6 +11,7 @@ struct cohere_writing {
     const struct cohere_model *model;
     struct name_map *names;
     struct json j;
+    struct chat_message *messages; // repaired
     enum cohere_format format;
     bool own; // the caller speaks this dialect too
 };

@@ -6,6 +6,7 @@
 #include "relay/dialect/cohere.h"
 #include "relay/dialect/cohere_messages.h"
 #include "relay/dialect/custom.h"
+#include "relay/dialect/history.h"
 #include "relay/dialect/openai.h"
 #include "relay/dialect/schema.h"
 #include "relay/dialect/take.h"
@@ -203,6 +204,7 @@ struct err *cohere_write_request(struct arena *a, const struct chat_request *in,
         .to = to,
         .model = cohere_model(to->model),
         .j = {.out = out},
+        .messages = history_repair(a, in->messages),
         .names = name_map_ruled(a, in->tools, COHERE_NAME_MAX, NAME_WORDS),
         .format = cohere_format(in),
         .own = in->owner == &cohere_dialect,

@@ -343,8 +343,10 @@ struct err *gemini_write_event(struct chat_writer *w, const struct chat_event *e
     case CHAT_LOGPROBS:
     case CHAT_FAILED: break;
     }
-    bool full = mine->args.overflow || mine->carried.state.overflow;
-    return full ? err_new(w->arena, &err_upstream_too_large, "tool call") : NULL;
+    const struct grounding *g = &mine->grounding;
+    bool full = mine->args.overflow || mine->carried.state.overflow || g->text.overflow ||
+                g->chunks.overflow || g->supports.overflow;
+    return full ? err_new(w->arena, &err_upstream_too_large, "one answer") : NULL;
 }
 
 // --- whole ----------------------------------------------------------------------

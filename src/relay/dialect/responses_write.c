@@ -335,7 +335,8 @@ struct err *responses_write_event(struct chat_writer *w, const struct chat_event
     case CHAT_END: write_end(w, s); break;
     case CHAT_FAILED: break;
     }
-    return NULL;
+    bool full = s->text.overflow || s->items.overflow || s->annotations.overflow;
+    return full ? err_new(w->arena, &err_upstream_too_large, "one answer") : NULL;
 }
 
 // SDKs throw at "error", in whichever of its two forms they know; Codex acts on the other event.
