@@ -25,6 +25,7 @@
 #include "router/dispatch.h"
 #include "service/client_ip.h"
 #include "service/ledger.h"
+#include "service/limit_redis.h"
 #include "service/metrics.h"
 #include "service/session.h"
 #include "service/setup.h"
@@ -261,6 +262,8 @@ static struct err *start(struct arena *a)
     TRY(snapshot_setup(node.pool, a));
     TRY(start_ledger(a));
     TRY(make_root(a));
+    if (!text_is_empty(node.boot.redis_dsn))
+        limit_redis_start(node.boot.node_name);
     TRY(relay_setup(a, &node.boot, node.pool));
     router_setup(&node.boot, node.pool);
     workers_start(WORKER_THREADS);
@@ -302,6 +305,7 @@ static void stop(void)
         pthread_join(node.loops[i].thread, NULL);
     keeper_stop();
     workers_stop();
+    limit_redis_stop();
     watch_stop();
     shared_stop();
     for (int i = 0; i < node.boot.workers; i++)

@@ -206,7 +206,7 @@ void relay_cover_on_worker(struct job *job)
 
 // --- the step -----------------------------------------------------------------------
 
-static struct err *admit_known(struct relay *r, int64_t *quota)
+static struct err *admit_known(struct relay *r)
 {
     TRY(check_caller(r));
     if (r->route->mode == MODE_MODELS || r->kept_id)
@@ -216,8 +216,7 @@ static struct err *admit_known(struct relay *r, int64_t *quota)
     if (relay_must_recall(r))
         return NULL;
     TRY(check_model(r));
-    TRY(estimate(r, quota));
-    return relay_limit_caller(r);
+    return estimate(r, &r->quota_estimate);
 }
 
 static enum relay_step refuse(struct relay *r, struct err *e)
@@ -226,20 +225,17 @@ static enum relay_step refuse(struct relay *r, struct err *e)
     return RELAY_SETTLE;
 }
 
-// Comes by up to four times: unknown caller, earlier reply, reservation from the balance, admitted.
+// Comes by again when an unknown caller, or an earlier reply, has been looked up.
 enum relay_step relay_admit(struct relay *r)
 {
     if (r->failed)
         return RELAY_SETTLE;
-    if (r->quota_wanted) { // a worker has fetched it
-        r->quota_wanted = 0;
-        return RELAY_CHOOSE;
-    }
     if (!r->caller) {
-        bool missing = false;
-        struct err *e = relay_limit_address(r);
-        if (!e)
-            e = relay_identify(r, &missing);
+        bool missing;
+        enum relay_step step = relay_limit_address(r);
+        if (step != RELAY_ADMIT)
+            return step;
+        struct err *e = relay_identify(r, &missing);
         if (e)
             return refuse(r, e);
         if (missing) {
@@ -247,8 +243,7 @@ enum relay_step relay_admit(struct relay *r)
             return RELAY_WAIT;
         }
     }
-    int64_t quota = 0;
-    struct err *e = admit_known(r, &quota);
+    struct err *e = admit_known(r);
     if (e)
         return refuse(r, e);
     if (relay_must_recall(r)) {
@@ -257,13 +252,24 @@ enum relay_step relay_admit(struct relay *r)
     }
     if (r->own_answer)
         return RELAY_SETTLE;
-    if (r->route->mode == MODE_MODELS) {
-        r->failed = relay_models(r);
+    if (r->kept_id) // of what was limited when it was asked for
+        return RELAY_RESERVE;
+    if (r->route->mode != MODE_MODELS)
+        return RELAY_LIMIT;
+    r->failed = relay_models(r);
+    return RELAY_SETTLE;
+}
+
+// Comes by again when a worker has fetched it from the balance.
+enum relay_step relay_reserve(struct relay *r)
+{
+    if (r->failed)
         return RELAY_SETTLE;
-    }
-    if (!quota || relay_cover(r, quota))
+    bool fetched = r->quota_wanted;
+    r->quota_wanted = 0;
+    if (fetched || !r->quota_estimate || relay_cover(r, r->quota_estimate))
         return RELAY_CHOOSE;
-    r->quota_wanted = quota;
+    r->quota_wanted = r->quota_estimate;
     relay_on_worker(r, relay_cover_on_worker);
     return RELAY_WAIT;
 }

@@ -99,7 +99,7 @@ bool relay_choose_pinned(struct relay *r)
     for (int i = 0; c && i < c->key_count; i++) {
         if (strcmp(c->keys[i].health->key_id, r->kept->key_id) != 0)
             continue;
-        r->choice = (struct choice){c, &c->keys[i], {0}};
+        r->choice = (struct choice){.channel = c, .key = &c->keys[i]};
         return r->kept_id || relay_limit_pinned(r);
     }
     if (!r->failed)

@@ -9,12 +9,27 @@
 
 // --- asking ---------------------------------------------------------------------------
 
+// Others may be quicker to take what has come. How many run was asked more than once.
+static const int awaits_most[LIMIT_UNITS] = {4, 4, 4, 2};
+
+// Before somebody is refused for what others have taken, Redis is asked.
+static bool waits(struct relay *r, const struct limit_who *who, const struct limit_refusal *why)
+{
+    if (!why->unsure || r->awaits[why->unit]++ >= awaits_most[why->unit])
+        return false;
+    relay_await(r);
+    r->on_worker = limit_await(who, why, r->token_estimate, r->loop->now_ms, &r->job);
+    return r->on_worker;
+}
+
 // Of a flood, few are written down: see limit_note.
-static struct err *refusal(struct relay *r, const struct limit_who *whose,
-                           const struct limit_refusal *why)
+static enum relay_step refuse(struct relay *r, const struct limit_who *whose,
+                              const struct limit_refusal *why)
 {
     r->quiet = !limit_note(whose, r->loop->now_ms, &r->refused_count);
-    return limit_error(r->arena, why);
+    r->failed = limit_error(r->arena, why);
+    r->ending = ENDED_ERROR;
+    return RELAY_SETTLE;
 }
 
 static struct limit_ticket *ticket(struct relay *r)
@@ -24,22 +39,23 @@ static struct limit_ticket *ticket(struct relay *r)
     return r->limits;
 }
 
-struct err *relay_limit_address(struct relay *r)
+enum relay_step relay_limit_address(struct relay *r)
 {
     const struct limits *l = &r->snapshot->limits.address;
     struct limit_who who = {LIMIT_ADDRESS, .name = r->ip};
     struct limit_refusal why;
     if (!limits_any(l) || limit_take(ticket(r), &who, l, 0, r->loop->now_ms, &why))
-        return NULL;
-    return refusal(r, &who, &why);
+        return RELAY_ADMIT;
+    return waits(r, &who, &why) ? RELAY_WAIT : refuse(r, &who, &why);
 }
 
-struct err *relay_limit_caller(struct relay *r)
+// Again when Redis has told.
+enum relay_step relay_limit(struct relay *r)
 {
     const struct snapshot_limits *all = &r->snapshot->limits;
     const struct caller *c = r->caller;
     if (!all->callers && !c->rated)
-        return NULL;
+        return RELAY_RESERVE;
     const struct {
         struct limit_who who;
         const struct limits *limits;
@@ -50,15 +66,18 @@ struct err *relay_limit_caller(struct relay *r)
         {{LIMIT_GLOBAL}, &all->global},
     };
     struct limit_refusal why;
+    int held = ticket(r)->count;
     for (size_t i = 0; i < sizeof(asked) / sizeof(*asked); i++) {
         const struct limits *l = asked[i].limits;
         if (!l || !limits_any(l) ||
-            limit_take(ticket(r), &asked[i].who, l, r->token_estimate, r->loop->now_ms, &why))
+            limit_take(r->limits, &asked[i].who, l, r->token_estimate, r->loop->now_ms, &why))
             continue;
-        limit_undo(r->limits, r->loop->now_ms);
-        return refusal(r, &(struct limit_who){LIMIT_USER, c->user_id}, &why);
+        limit_undo(r->limits, held, r->loop->now_ms);
+        return waits(r, &asked[i].who, &why)
+                   ? RELAY_WAIT
+                   : refuse(r, &(struct limit_who){LIMIT_USER, c->user_id}, &why);
     }
-    return NULL;
+    return RELAY_RESERVE;
 }
 
 // --- channels -------------------------------------------------------------------------
@@ -81,16 +100,19 @@ bool relay_limit_pinned(struct relay *r)
 {
     const struct snapshot_channel *c = r->choice.channel;
     struct limit_who who = {LIMIT_CHANNEL, c->row.id};
+    r->choice.full_channel = c->row.id;
     bool fits = !c->limited ||
                 limit_fits(&who, &c->limits, r->token_estimate, r->loop->now_ms, &r->choice.full);
     return fits && relay_limit_channel(r);
 }
 
-struct err *relay_limit_channels(struct relay *r)
+enum relay_step relay_limit_channels(struct relay *r)
 {
+    if (waits(r, &(struct limit_who){LIMIT_CHANNEL, r->choice.full_channel}, &r->choice.full))
+        return RELAY_WAIT;
     if (r->limits) // it was not the caller who asked for too much
-        limit_undo(r->limits, r->loop->now_ms);
-    return refusal(r, &(struct limit_who){LIMIT_USER, r->caller->user_id}, &r->choice.full);
+        limit_undo(r->limits, 0, r->loop->now_ms);
+    return refuse(r, &(struct limit_who){LIMIT_USER, r->caller->user_id}, &r->choice.full);
 }
 
 void relay_limit_done(struct relay *r, int64_t tokens)

@@ -20,10 +20,12 @@ static const struct {
     const char *name;
     enum relay_step (*run)(struct relay *r);
 } steps[] = {
-    [RELAY_ADMIT] = {"admit", relay_admit},    // who asks, may they, what might it cost
-    [RELAY_CHOOSE] = {"choose", choose},       // which channel and key will serve it
-    [RELAY_SEND] = {"send", send_up},          // the request goes up, the answer comes down
-    [RELAY_SETTLE] = {"settle", relay_settle}, // charge what was used, write it down
+    [RELAY_ADMIT] = {"admit", relay_admit},       // who asks, may they, what might it cost
+    [RELAY_LIMIT] = {"limit", relay_limit},       // have they asked for too much lately
+    [RELAY_RESERVE] = {"reserve", relay_reserve}, // can they pay for it
+    [RELAY_CHOOSE] = {"choose", choose},          // which channel and key will serve it
+    [RELAY_SEND] = {"send", send_up},             // the request goes up, the answer comes down
+    [RELAY_SETTLE] = {"settle", relay_settle},    // charge what was used, write it down
 };
 
 enum { LOOPS_MOST = 256, REFUSAL_MOST = 64 << 10, LINGER_MS = 2000, STATUS_CLASSES = 6 };
@@ -92,11 +94,12 @@ static enum relay_step choose(struct relay *r)
 {
     static const struct tried none;
     const struct tried *tried = r->tried ? r->tried : &none;
-    if (!(relay_pinned(r) ? relay_choose_pinned(r) : choose_any(r, tried))) {
+    bool found = relay_pinned(r) ? relay_choose_pinned(r) : choose_any(r, tried);
+    if (!found && !r->failed && r->choice.full.wait_ms)
+        return relay_limit_channels(r);
+    if (!found) {
         const struct err_kind *kind =
             r->unsuited ? &err_mode_unsupported : &err_channel_unavailable;
-        if (!r->failed && r->choice.full.wait_ms)
-            r->failed = relay_limit_channels(r);
         if (!r->failed)
             r->failed = err_new(r->arena, kind, "%s", r->head.model);
         r->ending = ENDED_ERROR;
@@ -368,13 +371,18 @@ static void on_back(struct job *job)
     relay_go(r, r->step);
 }
 
+void relay_await(struct relay *r)
+{
+    r->on_worker = true;
+    r->job.on_loop = on_back;
+}
+
 void relay_on_worker(struct relay *r, void (*work)(struct job *job))
 {
     if (r->calling)
         call_pause(r->call); // nothing must move while somebody else has the relay
-    r->on_worker = true;
     r->job.on_worker = work;
-    r->job.on_loop = on_back;
+    relay_await(r);
     worker_run(&r->job);
 }
 

@@ -15,6 +15,8 @@
 
 enum relay_step {
     RELAY_ADMIT,
+    RELAY_LIMIT,
+    RELAY_RESERVE,
     RELAY_CHOOSE,
     RELAY_SEND,
     RELAY_SETTLE,
@@ -55,10 +57,12 @@ struct relay {
     int64_t group_ratio;
     int64_t prompt_estimate;
     int64_t reserved, token_reserved; // of caller->user_account, ->token_account
-    int64_t token_estimate;           // of prompt and answer
-    struct limit_ticket *limits;      // NULL: none applies to the caller
-    int64_t refused_count;            // so many refusals does this row stand for; 0: one
-    bool quiet; // refused for a limit, as others just before: not written down
+    int64_t quota_estimate;
+    int64_t token_estimate;      // of prompt and answer
+    struct limit_ticket *limits; // NULL: none applies to the caller
+    int64_t refused_count;       // so many refusals does this row stand for; 0: one
+    int awaits[LIMIT_UNITS];     // of what Redis knows of limits
+    bool quiet;                  // refused for a limit, as others just before: not written down
 
     // kept.c: the reply that is asked for or followed
     const struct kept *kept; // NULL: none, or not found yet
@@ -147,10 +151,12 @@ static inline bool relay_unsuited(const struct err *e)
 struct db_pool *relay_pool(void);
 void relay_go(struct relay *r, enum relay_step step);
 void relay_on_worker(struct relay *r, void (*work)(struct job *job)); // then on to r->step
+void relay_await(struct relay *r);               // the same when somebody posts r->job
 void relay_fail(struct relay *r, struct err *e); // an attempt or the whole relay, from a callback
 
 // admit.c
 enum relay_step relay_admit(struct relay *r);
+enum relay_step relay_reserve(struct relay *r);
 struct err *relay_identify(struct relay *r,
                            bool *missing); // key -> caller; *missing: not in memory
 void relay_load_caller(struct job *job);
@@ -197,11 +203,11 @@ void relay_count_tokens(struct job *job);  // on a worker: the answer, into r->o
 
 // limits.c: how much may be asked for
 enum { LIMIT_HEADERS = 6 };
-struct err *relay_limit_address(struct relay *r); // before anything is looked up
-struct err *relay_limit_caller(struct relay *r);
+enum relay_step relay_limit_address(struct relay *r); // RELAY_ADMIT: go on
+enum relay_step relay_limit(struct relay *r);
 bool relay_limit_channel(struct relay *r); // r->choice; false: it has just filled up
 bool relay_limit_pinned(struct relay *r);  // the same, where no other can serve; r->choice.full
-struct err *relay_limit_channels(struct relay *r);      // all are full
+enum relay_step relay_limit_channels(struct relay *r);  // all are full
 void relay_limit_done(struct relay *r, int64_t tokens); // so many were used
 size_t relay_limit_headers(const struct relay *r, struct http_header to[LIMIT_HEADERS]);
 

@@ -41,6 +41,7 @@ struct question {
     int64_t tokens, now_ms;
     uint64_t session;
     bool resting_too;
+    int64_t full_channel;
     struct limit_refusal full; // as in struct choice
 };
 
@@ -104,8 +105,10 @@ static bool has_room(struct question *q, const struct snapshot_channel *c)
     if (limit_fits(&(struct limit_who){LIMIT_CHANNEL, c->row.id}, &c->limits, q->tokens, q->now_ms,
                    &why))
         return true;
-    if (!q->full.wait_ms || why.wait_ms < q->full.wait_ms)
+    if (!q->full.wait_ms || why.wait_ms < q->full.wait_ms) {
         q->full = why;
+        q->full_channel = c->row.id;
+    }
     return false;
 }
 
@@ -169,7 +172,7 @@ static bool choose(struct question *q, const struct candidates *c, struct choice
         const struct candidate *picked = pick_in_tier(q, c->items + from, to - from);
         if (!picked)
             continue;
-        *out = (struct choice){picked->channel, pick_key(q, picked->channel), {0}};
+        *out = (struct choice){picked->channel, pick_key(q, picked->channel), 0, {0}};
         if (out->key)
             return true;
     }
@@ -178,7 +181,7 @@ static bool choose(struct question *q, const struct candidates *c, struct choice
 
 bool choose_channel(const struct candidates *c, const struct choosing *how, struct choice *out)
 {
-    struct question q = {how->tried, how->tokens, how->now_ms, how->session, false, {0}};
+    struct question q = {how->tried, how->tokens, how->now_ms, how->session, false, 0, {0}};
     if (!c)
         return false;
     if (choose(&q, c, out))
@@ -187,5 +190,6 @@ bool choose_channel(const struct candidates *c, const struct choosing *how, stru
     if (choose(&q, c, out))
         return true;
     out->full = q.full;
+    out->full_channel = q.full_channel;
     return false;
 }

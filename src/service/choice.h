@@ -15,6 +15,7 @@ struct tried {
 struct choice {
     const struct snapshot_channel *channel;
     const struct snapshot_key *key;
+    int64_t full_channel;
     struct limit_refusal full; // wait_ms 0, or of the channel at its limit that is soonest free
 };
 

@@ -2,7 +2,6 @@
 
 #include "service/limit.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include "common/arena.h"
 #include "common/hash.h"
 #include "service/client_ip.h"
+#include "service/limit_redis.h"
 #include "service/metrics.h"
 
 enum { SHARDS = 64, BUCKETS = 64, CHAIN_MOST = LIMIT_SUBJECTS_MOST / (2 * SHARDS * BUCKETS) };
@@ -22,6 +22,7 @@ struct limit_subject {
     int64_t free_ms; // from then on it owes nothing, but for tickets
     struct rate_state states[LIMIT_UNITS];
     int64_t refused, noted_ms;
+    struct shares *shares; // NULL: no Redis
 };
 
 static struct shard {
@@ -99,46 +100,67 @@ static struct limit_subject *find(struct shard *s, uint64_t key)
 // soonest free.
 static int sweep(struct limit_subject **at, int64_t now_ms, struct limit_subject **soonest)
 {
-    int idle = 0;
+    int count = 0;
     *soonest = NULL;
     while (*at) {
         struct limit_subject *s = *at;
-        if (!s->refs && s->free_ms <= now_ms) {
+        bool idle = !s->refs && shares_idle(s->shares);
+        if (idle && s->free_ms <= now_ms) {
             *at = s->next;
+            shares_free(s->shares);
             free(s);
             atomic_fetch_sub_explicit(&subjects, 1, memory_order_relaxed);
             continue;
         }
-        if (!s->refs) {
-            idle++;
+        if (idle) {
+            count++;
             if (!*soonest || s->free_ms < (*soonest)->free_ms)
                 *soonest = s;
         }
         at = &s->next;
     }
-    return idle;
+    return count;
 }
 
-static struct limit_subject *find_or_make(struct shard *shard, uint64_t key, int64_t now_ms)
+static void become(struct limit_subject *s, const struct limit_who *who, uint64_t key)
+{
+    shares_free(s->shares);
+    s->shares = limit_redis_known() ? shares_new(who, &s->shard->lock) : NULL;
+    s->key = key;
+}
+
+static struct limit_subject *find_or_make(struct shard *shard, const struct limit_who *who,
+                                          uint64_t key, int64_t now_ms)
 {
     struct limit_subject *s = find(shard, key), *soonest;
     if (s)
         return s;
     struct limit_subject **bucket = bucket_of(shard, key);
     if (sweep(bucket, now_ms, &soonest) >= CHAIN_MOST) {
-        soonest->key = key; // and with it what it owes
+        become(soonest, who, key); // and it owes what that one owed
         return soonest;
     }
     s = mem_new(sizeof(*s));
     s->shard = shard;
-    s->key = key;
     s->next = *bucket;
     *bucket = s;
+    become(s, who, key);
     atomic_fetch_add_explicit(&subjects, 1, memory_order_relaxed);
     return s;
 }
 
 // --- deciding -----------------------------------------------------------------------
+
+// What others have taken counts, too, where Redis tells.
+static struct share *share_of(const struct limit_subject *s, const struct rate *r,
+                              enum limit_unit u)
+{
+    if (!s->shares)
+        return NULL;
+    struct share *share = shares_of(s->shares, u);
+    share->rate = *r;
+    return share;
+}
 
 static bool refuses(const struct limit_subject *s, const struct limit_who *who,
                     const struct limits *l, int64_t tokens, int64_t now_ms,
@@ -146,10 +168,16 @@ static bool refuses(const struct limit_subject *s, const struct limit_who *who,
 {
     for (int u = 0; u < LIMIT_UNITS; u++) {
         struct rate r = rate_of(l, u);
-        int64_t wait = r.most ? rate_wait_ms(&r, &s->states[u], cost_of(u, tokens), now_ms) : 0;
+        if (!r.most)
+            continue;
+        bool unsure = false;
+        struct share *share = limit_redis_on(now_ms) ? share_of(s, &r, u) : NULL;
+        int64_t wait = rate_wait_ms(&r, &s->states[u], cost_of(u, tokens), now_ms);
+        if (!wait && share)
+            wait = share_wait_ms(share, cost_of(u, tokens), now_ms, &unsure);
         if (!wait)
             continue;
-        *why = (struct limit_refusal){who->scope, u, r.most, wait};
+        *why = (struct limit_refusal){who->scope, u, r.most, wait, unsure};
         return true;
     }
     return false;
@@ -161,6 +189,9 @@ static void charge(struct limit_subject *s, const struct limits *l, enum limit_u
     struct rate r = rate_of(l, u);
     if (!r.most || !units)
         return;
+    struct share *share = share_of(s, &r, u);
+    if (share && (!r.period_ms || limit_redis_on(now_ms)))
+        share_use(share, units, now_ms);
     rate_charge(&r, &s->states[u], units, now_ms);
     int64_t free_ms = now_ms + (r.period_ms ? rate_full_ms(&r, &s->states[u], now_ms) : 0);
     if (free_ms > s->free_ms)
@@ -174,8 +205,14 @@ static void look(struct limit_view *v, const struct limit_subject *s, const stru
     if (!r.most)
         return;
     int64_t left = rate_left(&r, &s->states[u], now_ms);
+    int64_t reset_ms = rate_full_ms(&r, &s->states[u], now_ms);
+    struct share *share = limit_redis_on(now_ms) ? share_of(s, &r, u) : NULL;
+    if (share && share_all(share, now_ms) < left) {
+        left = share_all(share, now_ms);
+        reset_ms = share_full_ms(share, now_ms);
+    }
     if (!v->most || left < v->left)
-        *v = (struct limit_view){r.most, left, rate_full_ms(&r, &s->states[u], now_ms)};
+        *v = (struct limit_view){r.most, left > 0 ? left : 0, reset_ms};
 }
 
 // What the operator guards his own house with is nobody else's business.
@@ -195,13 +232,17 @@ bool limit_take(struct limit_ticket *t, const struct limit_who *who, const struc
     uint64_t key = key_of(who);
     struct shard *shard = shard_of(who->scope, key);
     pthread_mutex_lock(&shard->lock);
-    struct limit_subject *s = find_or_make(shard, key, now_ms);
+    struct limit_subject *s = find_or_make(shard, who, key, now_ms);
     bool refused = refuses(s, who, limits, tokens, now_ms, why);
     for (int u = 0; u < LIMIT_UNITS && !refused; u++)
         charge(s, limits, u, cost_of(u, tokens), now_ms);
     s->refs += !refused;
     show(t, who->scope, s, limits, now_ms);
+    struct asking *asking = NULL;
+    if (!refused && s->shares)
+        shares_order(s->shares, now_ms, &asking);
     pthread_mutex_unlock(&shard->lock);
+    shares_send(asking);
     if (!refused)
         t->held[t->count++] = (struct limit_held){s, who->scope, *limits, tokens};
     return !refused;
@@ -210,13 +251,18 @@ bool limit_take(struct limit_ticket *t, const struct limit_who *who, const struc
 static void settle(struct limit_held *h, int64_t tokens, int64_t requests, int64_t now_ms)
 {
     struct limit_subject *s = h->subject;
-    pthread_mutex_lock(&s->shard->lock);
+    pthread_mutex_t *lock = &s->shard->lock;
+    pthread_mutex_lock(lock);
     charge(s, &h->limits, LIMIT_TPM, tokens - h->tokens, now_ms);
     charge(s, &h->limits, LIMIT_CONCURRENT, -1, now_ms);
     charge(s, &h->limits, LIMIT_RPM, requests, now_ms);
     charge(s, &h->limits, LIMIT_RPD, requests, now_ms);
     s->refs--;
-    pthread_mutex_unlock(&s->shard->lock);
+    struct asking *asking = NULL;
+    if (s->shares)
+        shares_order(s->shares, now_ms, &asking);
+    pthread_mutex_unlock(lock);
+    shares_send(asking);
 }
 
 void limit_settle(struct limit_ticket *t, int64_t tokens, int64_t now_ms)
@@ -225,9 +271,9 @@ void limit_settle(struct limit_ticket *t, int64_t tokens, int64_t now_ms)
         settle(&t->held[--t->count], tokens, 0, now_ms);
 }
 
-void limit_undo(struct limit_ticket *t, int64_t now_ms)
+void limit_undo(struct limit_ticket *t, int but, int64_t now_ms)
 {
-    while (t->count) {
+    while (t->count > but) {
         struct limit_held *h = &t->held[--t->count];
         settle(h, 0, h->scope == LIMIT_ADDRESS ? 0 : -1, now_ms);
     }
@@ -238,11 +284,35 @@ bool limit_fits(const struct limit_who *who, const struct limits *limits, int64_
 {
     uint64_t key = key_of(who);
     struct shard *shard = shard_of(who->scope, key);
+    struct asking *asking = NULL;
     pthread_mutex_lock(&shard->lock);
     struct limit_subject *s = find(shard, key);
     bool refused = s && refuses(s, who, limits, tokens, now_ms, why);
+    if (refused && why->unsure) { // next time it is known
+        shares_wait(s->shares, why->unit, cost_of(why->unit, tokens), NULL);
+        shares_order(s->shares, now_ms, &asking);
+    }
     pthread_mutex_unlock(&shard->lock);
+    shares_send(asking);
     return !refused;
+}
+
+bool limit_await(const struct limit_who *who, const struct limit_refusal *why, int64_t tokens,
+                 int64_t now_ms, struct job *job)
+{
+    uint64_t key = key_of(who);
+    struct shard *shard = shard_of(who->scope, key);
+    struct asking *asking = NULL;
+    pthread_mutex_lock(&shard->lock);
+    struct limit_subject *s = find(shard, key);
+    bool waits = s && s->shares && limit_redis_on(now_ms);
+    if (waits) {
+        shares_wait(s->shares, why->unit, cost_of(why->unit, tokens), job);
+        shares_order(s->shares, now_ms, &asking);
+    }
+    pthread_mutex_unlock(&shard->lock);
+    shares_send(asking);
+    return waits;
 }
 
 // --- telling ------------------------------------------------------------------------
@@ -252,7 +322,7 @@ bool limit_note(const struct limit_who *who, int64_t now_ms, int64_t *refused)
     uint64_t key = key_of(who);
     struct shard *shard = shard_of(who->scope, key);
     pthread_mutex_lock(&shard->lock);
-    struct limit_subject *s = find_or_make(shard, key, now_ms);
+    struct limit_subject *s = find_or_make(shard, who, key, now_ms);
     s->refused++;
     bool due = !s->noted_ms || now_ms - s->noted_ms >= LIMIT_NOTE_MS;
     if (due) {

@@ -7,6 +7,9 @@
 // nobody gets rid of what he owes by bringing up many others. Those of addresses are counted apart,
 // since everybody has many.
 //
+// With Redis (limit_redis.h) the limits hold over all nodes together; while it is away, and without
+// it, each node counts for itself.
+//
 // Times are clock_steady_ms, always the caller's.
 
 #pragma once
@@ -51,6 +54,7 @@ struct limit_refusal {
     enum limit_scope scope;
     enum limit_unit unit;
     int64_t most, wait_ms;
+    bool unsure; // Redis may know better: limit_await, and try again
 };
 
 // The limit that is nearest, as the caller is told.
@@ -77,11 +81,18 @@ bool limits_any(const struct limits *l);
 bool limit_take(struct limit_ticket *t, const struct limit_who *who, const struct limits *limits,
                 int64_t tokens, int64_t now_ms, struct limit_refusal *why);
 
+// After a refusal that is unsure: the job goes to its loop when Redis has told, in a quarter of a
+// second at the latest. False: it will not, and the refusal stands.
+struct job;
+bool limit_await(const struct limit_who *who, const struct limit_refusal *why, int64_t tokens,
+                 int64_t now_ms, struct job *job);
+
 // The request has ended and used so many tokens: others may come, and the estimate is put right.
 // Empties the ticket.
 void limit_settle(struct limit_ticket *t, int64_t tokens, int64_t now_ms);
 // It never began: all is given back, but what an address has sent it has sent.
-void limit_undo(struct limit_ticket *t, int64_t now_ms);
+// The first `but` ones are kept.
+void limit_undo(struct limit_ticket *t, int but, int64_t now_ms);
 
 // Would limit_take take one?
 bool limit_fits(const struct limit_who *who, const struct limits *limits, int64_t tokens,

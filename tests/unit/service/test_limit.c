@@ -124,7 +124,7 @@ static void what_never_began_is_given_back(void **state)
     for (int i = 0; i < 20; i++) {
         struct limit_ticket t = {0};
         assert_true(may(&t, LIMIT_TOKEN, 6, &l, 60, NOON));
-        limit_undo(&t, NOON);
+        limit_undo(&t, 0, NOON);
     }
     struct limits a = {.most = {[LIMIT_RPM] = 3, [LIMIT_CONCURRENT] = 1}};
     for (int i = 0; i < 3; i++) { // but what an address has sent it has sent
@@ -132,7 +132,7 @@ static void what_never_began_is_given_back(void **state)
         struct limit_who who = {LIMIT_ADDRESS, .name = "10.0.0.1"};
         struct limit_refusal why;
         assert_true(limit_take(&t, &who, &a, 0, NOON, &why));
-        limit_undo(&t, NOON);
+        limit_undo(&t, 0, NOON);
     }
     struct limit_who who = {LIMIT_ADDRESS, .name = "10.0.0.1"};
     struct limit_refusal why;
@@ -292,7 +292,7 @@ static void *ask(void *arg)
             atomic_fetch_add(&granted, 1);
             limit_settle(&t, 0, NOON);
         } else {
-            limit_undo(&t, NOON);
+            limit_undo(&t, 0, NOON);
         }
     }
     return NULL;
