@@ -248,7 +248,7 @@ static void write_part(struct bedrock_writing *w, const struct chat_part *p)
 // Claude Code's first text differs with every build and would spoil caches.
 static bool is_said(const struct chat_part *p)
 {
-    return !text_is_blank(p->text) && !str_starts(p->text, "x-anthropic-billing-header");
+    return !text_is_blank(p->text) && !text_is_billing(p->text);
 }
 
 static bool is_visible(const struct bedrock_writing *w, const struct chat_part *p)
