@@ -403,6 +403,9 @@ struct dialect {
     void (*write_tokens)(struct buf *out, int64_t tokens);
 
     // As spoken by a provider.
+    // Must what stands at the address of this part be sent itself, because the provider will not
+    // look there? NULL: never.
+    bool (*wants_bytes)(const struct chat_target *to, const struct chat_part *p);
     struct err *(*write_request)(struct arena *a, const struct chat_request *in,
                                  const struct chat_target *to, struct buf *out);
     struct err *(*read_frame)(struct chat_reader *r, const struct frame *f);

@@ -128,7 +128,13 @@ static enum relay_step send_up(struct relay *r)
         relay_on_worker(r, relay_count_tokens);
         return RELAY_WAIT;
     }
-    struct err *e = relay_prepare(r);
+    struct err *e = r->failed ? r->failed : relay_prepare(r);
+    if (!e && r->first) {
+        void (*first)(struct relay *) = r->first;
+        r->first = NULL;
+        first(r);
+        return RELAY_WAIT;
+    }
     if (e) {
         r->failed = e;
         relay_attempt_failed(r, e);

@@ -84,12 +84,14 @@ struct relay {
 
     // send
     struct attempt attempt;
-    struct call *call;      // of this attempt
-    bool calling;           // it has not ended
-    bool refused;           // its status is no success: the body is an error
-    bool on_worker;         // this relay is in a worker's hands: nobody else touches it
-    struct deadline linger; // for an upstream that does not end after its last word
-    bool translated;        // caller and provider speak different dialects
+    struct call *call;              // of this attempt
+    bool calling;                   // it has not ended
+    bool refused;                   // its status is no success: the body is an error
+    bool on_worker;                 // this relay is in a worker's hands: nobody else touches it
+    struct deadline linger;         // for an upstream that does not end after its last word
+    void (*first)(struct relay *r); // what it waits for before it can be sent: hands itself over
+    struct media *media;            // media.c: of this attempt, fetched
+    bool translated;                // caller and provider speak different dialects
     bool parsed;
     struct chat_request request;
     struct chat_target target;
@@ -180,6 +182,10 @@ struct err *relay_parse(struct relay *r);   // the caller's request, once
 void relay_attempt_failed(struct relay *r, const struct err *e); // health, exclusion
 struct err *relay_said_error(struct relay *r);     // what a failure inside an answer means
 struct err *relay_upstream_error(struct relay *r); // what a status that is no success means
+
+// media.c: what stands at addresses in the request, where its provider wants the bytes. Sets
+// r->first when it must be fetched; called again when it is there.
+struct err *relay_media(struct relay *r);
 
 // answer.c: from upstream bytes to client bytes
 void relay_answer_begin(struct relay *r);                  // a good status has come

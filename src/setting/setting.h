@@ -27,8 +27,10 @@ struct relay_setting {
     int breaker_rest_seconds;
     int kept_days; // replies that requests may refer to; 0 = none is kept
     int kept_per_user, kept_megabytes_per_user; // the oldest go beyond that
-    bool affinity;                              // a conversation stays with its channel
-    int pre_consumed_tokens; // reserved for the answer when the request names no limit
+    bool media_enabled, media_private; // addresses in requests are fetched; private ones too
+    int media_megabytes;               // of one request
+    bool affinity;                     // a conversation stays with its channel
+    int pre_consumed_tokens;           // reserved for the answer when the request names no limit
     bool error_log_enabled;
 };
 

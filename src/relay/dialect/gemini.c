@@ -6,6 +6,7 @@
 
 #include "common/arena.h"
 #include "common/http/http.h"
+#include "relay/dialect/gemini_messages.h"
 #include "relay/dialect/take.h"
 
 #define SECOND .json_schema = true
@@ -180,6 +181,7 @@ const struct dialect gemini_dialect = {
     .write_error = gemini_write_error,
     .write_stream_error = write_stream_error,
     .write_tokens = write_tokens,
+    .wants_bytes = gemini_wants_bytes,
     .write_request = gemini_write_request,
     .read_frame = gemini_read_frame,
     .read_end = gemini_read_end,

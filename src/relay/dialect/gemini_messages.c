@@ -83,14 +83,19 @@ static struct str mime_of_url(struct str url)
 }
 
 // Google's own stores are always open to it; the web only to newer models.
-static bool may_open(const struct gemini_writing *w, struct str url)
+static bool may_open(const struct gemini_model *model, struct str url)
 {
     static const char *const own[] = {"gs://", "https://generativelanguage.googleapis.com/",
                                       "https://www.youtube.com/", "https://youtu.be/"};
     for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
         if (str_starts(url, own[i]))
             return true;
-    return w->model->addresses && (str_starts(url, "https://") || str_starts(url, "http://"));
+    return model->addresses && (str_starts(url, "https://") || str_starts(url, "http://"));
+}
+
+bool gemini_wants_bytes(const struct chat_target *to, const struct chat_part *p)
+{
+    return p->kind <= PART_FILE && !may_open(gemini_model(to->model), p->url);
 }
 
 static void write_address(struct gemini_writing *w, const struct chat_part *p, struct str url)
@@ -124,9 +129,9 @@ static void write_media(struct gemini_writing *w, const struct chat_part *p, con
         write_titled(w, p);
     else if (p->data.n)
         write_data(w, p->data, mime_of(w, p));
-    else if (p->url.n && may_open(w, p->url))
+    else if (p->url.n && may_open(w->model, p->url))
         write_address(w, p, p->url);
-    else if (p->file_id.n && may_open(w, p->file_id))
+    else if (p->file_id.n && may_open(w->model, p->file_id))
         write_address(w, p, p->file_id);
     else
         write_missing(w, what);

@@ -18,5 +18,6 @@ struct gemini_writing {
     bool called;                     // this turn has written a call
 };
 
+bool gemini_wants_bytes(const struct chat_target *to, const struct chat_part *p);
 void gemini_write_contents(struct gemini_writing *w);
 void gemini_write_system(struct gemini_writing *w);

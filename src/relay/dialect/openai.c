@@ -133,6 +133,13 @@ static const char *const signs[] = {
 
 static const char *const alone[] = {"web_search_options", "prediction", NULL};
 
+// Pictures may stay where they are, files may not.
+static bool wants_bytes(const struct chat_target *to, const struct chat_part *p)
+{
+    (void)to;
+    return p->kind == PART_FILE;
+}
+
 const struct dialect openai_dialect = {
     .name = "openai",
     .stream_type = "text/event-stream; charset=utf-8",
@@ -143,6 +150,7 @@ const struct dialect openai_dialect = {
     .write_answer = openai_write_answer,
     .write_error = write_error,
     .write_stream_error = write_stream_error,
+    .wants_bytes = wants_bytes,
     .write_request = openai_write_request,
     .read_frame = openai_read_frame,
     .read_end = openai_read_end,
