@@ -162,7 +162,7 @@ static void fetch_one(struct item *it)
         .timeout_ms = left < ONE_MS ? (int)left : ONE_MS,
         .max_bytes = it->all->each_most,
     };
-    struct fetch_answer answer;
+    struct fetch_answer answer = {0};
     struct err *e = left > 0 ? fetch(a, &request, &answer) : err_new(a, &err_upstream_timeout, "-");
     const char *why = e ? e->kind->code : why_not(a, it, &answer);
     if (!why)
