@@ -11,6 +11,8 @@ let files: Server<undefined>;
 let base: string;
 const asked: string[] = [];
 
+const BEDROCK = "anthropic.claude-sonnet-4-5-20250929-v1:0";
+
 const BODIES: Record<string, [type: string, body: Buffer | string]> = {
   "/a.png": ["image/png", Buffer.from(PNG, "base64")],
   "/wrong-type": ["image/jpeg", Buffer.from(PNG, "base64")],
@@ -39,9 +41,10 @@ beforeAll(async () => {
     },
   });
   base = `http://127.0.0.1:${files.port}`;
-  const models = ["gemini-1.5-pro", "fake-cu"];
+  const models = ["gemini-1.5-pro", "fake-cu", BEDROCK];
   await gw.setPrices({ ModelRatio: Object.fromEntries(models.map((model) => [model, 2])) });
   await gw.addGemini("ge", { models: "gemini-1.5-pro" });
+  await gw.addBedrock("be", { models: BEDROCK });
   await gw.addOpenai("cu", { type: "custom", models: "fake-cu" });
   await gw.server.setOption("MediaFetchPrivateAddresses", true);
 });
@@ -106,6 +109,14 @@ describe("pictures", () => {
     const reply = await receive(await gw.post("/v1/messages", request));
     expect(reply.status).toBe(200);
     expect(sent().split(PNG)).toHaveLength(3);
+  });
+
+  test("Bedrock gets the bytes", async () => {
+    const request = chat(`${base}/a.png`) as { model: string };
+    request.model = BEDROCK;
+    const reply = await receive(await gw.post("/v1/chat/completions", request));
+    expect(reply.status).toBe(200);
+    expect(sent()).toContain(`{"image":{"format":"png","source":{"bytes":"${PNG}"}}}`);
   });
 
   test("where the provider looks itself, nothing is fetched", async () => {

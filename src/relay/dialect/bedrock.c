@@ -144,6 +144,12 @@ static const char *const signs[] = {"messageStop", "metadata", ":exception-type"
 static const char *const alone[] = {"guardrailConfig", "performanceConfig", "requestMetadata",
                                     NULL};
 
+static bool wants_bytes(const struct chat_target *to, const struct chat_part *p)
+{
+    (void)to;
+    return p->kind == PART_IMAGE || p->kind == PART_FILE;
+}
+
 const struct dialect bedrock_dialect = {
     .name = "bedrock",
     .stream_type = "application/vnd.amazon.eventstream",
@@ -159,6 +165,7 @@ const struct dialect bedrock_dialect = {
     .write_error = bedrock_write_error,
     .write_stream_error = bedrock_write_stream_error,
     .write_tokens = write_tokens,
+    .wants_bytes = wants_bytes,
     .write_request = bedrock_write_request,
     .read_frame = bedrock_read_frame,
     .read_end = bedrock_read_end,
