@@ -11,7 +11,8 @@ import { PNG } from "../support/png";
 const gw = gateway();
 const PLAIN = "command-a-03-2025";
 const THINKS = "command-a-reasoning-08-2025";
-const MODELS = [PLAIN, THINKS, "gemini-2.5-flash"];
+const AWS = "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
+const MODELS = [PLAIN, THINKS, AWS, "gemini-2.5-flash"];
 let cohere: CohereClientV2;
 
 beforeAll(async () => {
@@ -20,6 +21,7 @@ beforeAll(async () => {
   await gw.setPrices({ ModelRatio: each(2), CompletionRatio: each(5), CacheRatio: each(0.1) });
   await gw.addCohere("co", { models: `${PLAIN},${THINKS}` });
   await gw.addGemini("ge", { models: "gemini-2.5-flash" });
+  await gw.addBedrock("aws", { models: AWS });
   cohere = gw.cohere;
 });
 
@@ -42,6 +44,7 @@ const UPSTREAMS = [
   { upstream: "openai", model: "gpt-4o", thinks: "fake-oa" },
   { upstream: "claude", model: "claude-sonnet-4-6", thinks: "claude-sonnet-4-6" },
   { upstream: "gemini", model: "gemini-2.5-flash", thinks: "gemini-2.5-flash" },
+  { upstream: "bedrock", model: AWS, thinks: AWS },
 ];
 
 const logOf = (headers: Headers): Promise<Log> =>
@@ -243,7 +246,7 @@ describe.each(UPSTREAMS)("a Cohere client over $upstream", ({ upstream, model, t
       messages: [user({ reply: '{"a":"b"}' })],
     });
     expect(JSON.parse(textOf(reply))).toEqual({ a: "b" });
-    expect(gw.lastSeen.raw.toString()).toContain('"required"');
+    expect(gw.lastSeen.raw.toString()).toMatch(/\\?"required\\?"/); // AWS has it as a text
   });
 
   test("gives documents", async () => {
@@ -255,7 +258,8 @@ describe.each(UPSTREAMS)("a Cohere client over $upstream", ({ upstream, model, t
     });
     expect(textOf(reply)).toBe("Tall ones.");
     const sent = gw.lastSeen.raw.toString();
-    expect(sent).toContain("Emperor penguins are tall.");
+    const told = "Emperor penguins are tall.";
+    expect(sent).toContain(upstream === "bedrock" ? btoa(told) : told);
     expect(sent).toContain("Penguins");
     if (upstream === "cohere")
       expect(reply.message.citations?.[0]).toMatchObject({
