@@ -73,8 +73,8 @@ struct node_loop {
 
 static struct {
     struct boot boot;
-    struct db_pool *pool;
-    struct tls_context *tls; // NULL: plain
+    struct db_pool *pool, *log_pool; // the same where the log has no database of its own
+    struct tls_context *tls;         // NULL: plain
     struct node_loop *loops;
     _Atomic int open; // loops that still have connections or run
 } node;
@@ -170,15 +170,38 @@ static struct err *of_variable(struct arena *a, const char *name, struct err *e)
     return e ? err_new(a, e->kind, "%s: %s", name, e->detail) : NULL;
 }
 
-static struct err *open_database(struct arena *a)
+static struct err *open_pool(struct arena *a, const char *dsn, struct db_pool **pool,
+                             const struct table *const *tables, const struct migration *migrations)
 {
     int connections = node.boot.db_connections;
     if (connections < WORKER_THREADS * 2 + 4)
         connections = WORKER_THREADS * 2 + 4; // a worker may need a second one for a moment
-    TRY(of_variable(a, "SQL_DSN", db_pool_open(a, node.boot.sql_dsn, connections, &node.pool)));
+    TRY(db_pool_open(a, dsn, connections, pool));
     DB(db);
-    TRY(db_lease(node.pool, a, &db));
-    return db_migrate(db, a, model_tables, model_migrations);
+    TRY(db_lease(*pool, a, &db));
+    return db_migrate(db, a, tables, migrations);
+}
+
+static struct err *open_databases(struct arena *a)
+{
+    const struct boot *b = &node.boot;
+    bool apart = !text_is_empty(b->log_sql_dsn) && !text_eq(b->log_sql_dsn, b->sql_dsn);
+    TRY(of_variable(a, "SQL_DSN",
+                    open_pool(a, b->sql_dsn, &node.pool, model_tables, model_migrations)));
+    node.log_pool = node.pool;
+    if (!apart)
+        return NULL;
+    node.log_pool = NULL;
+    return of_variable(
+        a, "LOG_SQL_DSN",
+        open_pool(a, b->log_sql_dsn, &node.log_pool, model_log_tables, model_log_migrations));
+}
+
+static void close_databases(void)
+{
+    if (node.log_pool != node.pool)
+        db_pool_close(node.log_pool);
+    db_pool_close(node.pool);
 }
 
 static struct err *make_root(struct arena *a)
@@ -204,6 +227,7 @@ static struct err *start_ledger(struct arena *a)
 {
     struct ledger_options o = {
         .pool = node.pool,
+        .log_pool = node.log_pool,
         .node = node.boot.node_name,
         .data_dir = node.boot.data_dir,
         .sync_ms = node.boot.journal_sync_ms,
@@ -242,7 +266,7 @@ static struct err *prepare(struct arena *a)
     TRY(trust_proxies(a));
     TRY(open_certificate(a));
     TRY(check_redis(a));
-    return open_database(a);
+    return open_databases(a);
 }
 
 // Files are connections here: as many as the system allows.
@@ -265,9 +289,9 @@ static struct err *start(struct arena *a)
     if (!text_is_empty(node.boot.redis_dsn))
         limit_redis_start(node.boot.node_name);
     TRY(relay_setup(a, &node.boot, node.pool));
-    router_setup(&node.boot, node.pool);
+    router_setup(&node.boot, node.pool, node.log_pool);
     workers_start(WORKER_THREADS);
-    keeper_start(node.pool);
+    keeper_start(node.pool, node.log_pool);
     TRY(shared_start(node.pool, a, node.boot.redis_dsn, node.boot.node_name));
     watch_start();
     return start_loops(a);
@@ -312,7 +336,7 @@ static void stop(void)
         loop_free(node.loops[i].loop);
     ledger_stop();
     snapshot_stop();
-    db_pool_close(node.pool);
+    close_databases();
     tls_context_free(node.tls);
     free(node.loops);
 }
@@ -363,7 +387,7 @@ static int check(struct arena *a)
         e = err_new(a, &err_field_invalid, "stored options: %s", odd);
     db_return(db);
     db = NULL;
-    db_pool_close(node.pool);
+    close_databases();
     if (e)
         return complain(e);
     puts("fine");

@@ -25,6 +25,7 @@ enum field_flags {
     SORT = 1 << 10,      // lists may be sorted by it
     JSON_TEXT = 1 << 11, // text that must itself be a JSON object or empty
     ADMIN = 1 << 12,     // left out of what users see
+    SUMMED = 1 << 13,    // an upsert adds to what stands there
 };
 
 struct field {

@@ -1,11 +1,12 @@
-// The logs of a bounded range, added up by time and model: one's own, or everybody's.
+// What was used in a bounded range, by time and model: one's own, or everybody's. Read from the
+// roll-up by the hour (model/usage.h), but for the pace of the last minute.
 
 #include "controller/dashboard.h"
 
 #include "common/clock.h"
-#include "model/log.h"
+#include "model/usage.h"
 
-enum { HOUR = 3600, DAY = 86400, RANGE_MOST = 92 * DAY, HOURLY_MOST = 3 * DAY };
+enum { HOUR = USAGE_HOUR, DAY = 86400, RANGE_MOST = 92 * DAY, HOURLY_MOST = 3 * DAY };
 enum { ROWS_MOST = 5000, USERS_MOST = 10, ZONE_MOST = 14 * HOUR, ZONE_STEP = 60 };
 
 struct usage_sum {
@@ -14,7 +15,7 @@ struct usage_sum {
     int64_t requests, errors, quota, prompt_tokens, completion_tokens, use_time_ms;
 };
 
-static const struct field usage_fields[] = {
+static const struct field usage_sum_fields[] = {
     FIELD(struct usage_sum, at),
     FIELD(struct usage_sum, model),
     FIELD(struct usage_sum, requests),
@@ -25,7 +26,7 @@ static const struct field usage_fields[] = {
     FIELD(struct usage_sum, use_time_ms),
     {0},
 };
-static const struct table usage_table = TABLE("usage", struct usage_sum, usage_fields);
+static const struct table usage_sum_table = TABLE("usage", struct usage_sum, usage_sum_fields);
 
 struct top_user {
     const char *username;
@@ -42,7 +43,8 @@ static const struct field top_user_fields[] = {
 static const struct table top_user_table = TABLE("top_user", struct top_user, top_user_fields);
 
 struct range {
-    int64_t from, to, step, zone;
+    int64_t from, to; // whole hours
+    int64_t step, zone;
     int64_t user_id; // 0: everybody
 };
 
@@ -58,53 +60,70 @@ static struct err *read_range(struct http *x, struct range *r)
         return err_new(x->arena, &err_field_invalid, "start_timestamp");
     if (all && x->user->role < ROLE_ADMIN)
         return err_new(x->arena, &err_role_required, "everybody's usage");
+    r->from -= r->from % HOUR;
+    r->to += (HOUR - r->to % HOUR) % HOUR;
     r->user_id = all ? 0 : x->user->id;
     r->step = r->to - r->from > HOURLY_MOST ? DAY : HOUR;
     r->zone = r->step == DAY ? r->zone * ZONE_STEP : 0;
     return NULL;
 }
 
-#define SUMS                                                                                       \
-    " SUM(CASE WHEN type = 2 THEN 1 ELSE 0 END), SUM(CASE WHEN type = 5 THEN 1 ELSE 0 END),"       \
-    " SUM(quota), SUM(prompt_tokens), SUM(completion_tokens),"                                     \
-    " SUM(CASE WHEN type = 2 THEN use_time_ms ELSE 0 END) FROM logs"
-#define BUCKETS "SELECT created_at - (created_at + ?) % ?, model_name," SUMS
-#define IN_RANGE " created_at >= ? AND created_at < ? AND type IN (2, 5)"
+#define BUCKETS                                                                                    \
+    "SELECT hour - (hour + ?) % ?, model_name, SUM(requests), SUM(errors), SUM(quota),"            \
+    " SUM(prompt_tokens), SUM(completion_tokens), SUM(use_time_ms) FROM usage_hours"
+#define IN_RANGE " hour >= ? AND hour < ? AND requests + errors > 0"
 
-static struct err *by_model(struct http *x, const struct range *r, struct rows *out)
+static struct err *by_model(struct db *db, struct arena *a, const struct range *r, struct rows *out)
 {
     if (r->user_id)
-        return db_query(x->db, x->arena, &usage_table, out,
+        return db_query(db, a, &usage_sum_table, out,
                         BUCKETS " WHERE user_id = ? AND" IN_RANGE
                                 " GROUP BY 1, 2 ORDER BY 1, 2 LIMIT ?",
                         P(r->zone), P(r->step), P(r->user_id), P(r->from), P(r->to), P(ROWS_MOST));
-    return db_query(x->db, x->arena, &usage_table, out,
+    return db_query(db, a, &usage_sum_table, out,
                     BUCKETS " WHERE" IN_RANGE " GROUP BY 1, 2 ORDER BY 1, 2 LIMIT ?", P(r->zone),
                     P(r->step), P(r->from), P(r->to), P(ROWS_MOST));
 }
 
-static struct err *by_user(struct http *x, const struct range *r, struct rows *out)
+static struct err *by_user(struct db *db, struct arena *a, const struct range *r, struct rows *out)
 {
     if (r->user_id)
         return NULL;
-    return db_query(x->db, x->arena, &top_user_table, out,
-                    "SELECT username, COUNT(*), SUM(quota), SUM(prompt_tokens + completion_tokens)"
-                    " FROM logs WHERE" IN_RANGE " GROUP BY 1 ORDER BY 3 DESC LIMIT ?",
+    return db_query(db, a, &top_user_table, out,
+                    "SELECT username, SUM(requests + errors), SUM(quota),"
+                    " SUM(prompt_tokens + completion_tokens) FROM usage_hours WHERE" IN_RANGE
+                    " GROUP BY 1 ORDER BY 3 DESC LIMIT ?",
                     P(r->from), P(r->to), P(USERS_MOST));
 }
 
-// Of the last minute.
-static struct err *pace(struct http *x, const struct range *r, int64_t *requests, int64_t *tokens)
+struct pace {
+    int64_t requests, tokens;
+};
+
+static const struct field pace_fields[] = {
+    FIELD(struct pace, requests),
+    FIELD(struct pace, tokens),
+    {0},
+};
+static const struct table pace_table = TABLE("pace", struct pace, pace_fields);
+
+#define LAST_MINUTE                                                                                \
+    "SELECT COUNT(*), SUM(prompt_tokens + completion_tokens) FROM logs"                            \
+    " WHERE created_at > ? AND type = 2"
+
+// A minute of the log: an index has it.
+static struct err *read_pace(struct db *db, struct arena *a, const struct range *r,
+                             struct pace *out)
 {
+    struct rows rows;
     int64_t since = clock_now() - 60;
-    TRY(db_int(x->db, x->arena, requests,
-               "SELECT COUNT(*) FROM logs WHERE created_at > ? AND type = 2"
-               " AND (? = 0 OR user_id = ?)",
-               P(since), P(r->user_id), P(r->user_id)));
-    return db_int(x->db, x->arena, tokens,
-                  "SELECT SUM(prompt_tokens + completion_tokens) FROM logs"
-                  " WHERE created_at > ? AND type = 2 AND (? = 0 OR user_id = ?)",
-                  P(since), P(r->user_id), P(r->user_id));
+    if (r->user_id)
+        TRY(db_query(db, a, &pace_table, &rows, LAST_MINUTE " AND user_id = ?", P(since),
+                     P(r->user_id)));
+    else
+        TRY(db_query(db, a, &pace_table, &rows, LAST_MINUTE, P(since)));
+    *out = *(const struct pace *)rows.items;
+    return NULL;
 }
 
 static void write_rows(struct http *x, struct json *j, const char *key, const struct table *t,
@@ -123,19 +142,21 @@ struct err *api_dashboard_show(struct http *x)
 {
     struct range r;
     struct rows usage = {0}, users = {0};
-    int64_t requests = 0, tokens = 0;
+    struct pace pace;
+    struct db *db;
     TRY(read_range(x, &r));
-    TRY(by_model(x, &r, &usage));
-    TRY(by_user(x, &r, &users));
-    TRY(pace(x, &r, &requests, &tokens));
+    TRY(http_log_db(x, &db));
+    TRY(by_model(db, x->arena, &r, &usage));
+    TRY(by_user(db, x->arena, &r, &users));
+    TRY(read_pace(db, x->arena, &r, &pace));
     struct json j = http_data(x);
     json_obj(&j, "data");
     json_int(&j, "from", r.from);
     json_int(&j, "to", r.to);
     json_int(&j, "step", r.step);
-    json_int(&j, "requests_per_minute", requests);
-    json_int(&j, "tokens_per_minute", tokens);
-    write_rows(x, &j, "items", &usage_table, &usage);
+    json_int(&j, "requests_per_minute", pace.requests);
+    json_int(&j, "tokens_per_minute", pace.tokens);
+    write_rows(x, &j, "items", &usage_sum_table, &usage);
     write_rows(x, &j, "users", &top_user_table, &users);
     return http_done(x, &j);
 }

@@ -51,11 +51,14 @@ struct err *api_process_alive(struct http *x)
 struct err *api_process_ready(struct http *x)
 {
     int64_t one = 0;
+    struct db *logs;
     if (atomic_load(&draining))
         return err_new(x->arena, &err_shutting_down, "draining");
     TRY(ledger_admits(x->arena));
     TRY(http_db_take(x));
     TRY(db_int(x->db, x->arena, &one, "SELECT 1"));
+    TRY(http_log_db(x, &logs));
+    TRY(db_int(logs, x->arena, &one, "SELECT 1"));
     struct json j = http_data(x);
     json_obj(&j, "data");
     json_str(&j, "redis", shared_state()); // without it we serve all the same

@@ -180,10 +180,20 @@ struct err *http_settings(struct http *x, struct settings *out)
     return settings_load(x->db, x->arena, out, &odd);
 }
 
+struct err *http_log_db(struct http *x, struct db **out)
+{
+    bool apart = x->log_pool != x->pool;
+    if (apart && !x->log_db)
+        TRY(db_lease(x->log_pool, x->arena, &x->log_db));
+    *out = apart ? x->log_db : x->db;
+    return NULL;
+}
+
 void http_db_release(struct http *x)
 {
     db_return(x->db);
-    x->db = NULL;
+    db_return(x->log_db);
+    x->db = x->log_db = NULL;
 }
 
 struct err *http_db_take(struct http *x)

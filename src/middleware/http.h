@@ -24,8 +24,10 @@ struct http {
     struct exchange *exchange; // what came; only read here
     struct arena *arena;       // of this request
     struct db_pool *pool;
-    struct db *db; // leased for the request, but for the waits below
-    int role;      // that the route asks for
+    struct db *db;            // leased for the request, but for the waits below
+    struct db_pool *log_pool; // of the log's own database; as pool if it has none
+    struct db *log_db;        // see http_log_db
+    int role;                 // that the route asks for
     enum language language;
     const char *ip; // of the client
     bool https;
@@ -98,6 +100,9 @@ struct err *http_db_take(struct http *x);
 
 // Checks and hashes a new password, without a connection.
 struct err *http_take_password(struct http *x, struct user *user, const char *password);
+
+// A connection to where logs and usage_hours are, for the rest of the request.
+struct err *http_log_db(struct http *x, struct db **out);
 
 // Gives this node's lease of a balance back to SQL, before the balance is lowered.
 struct err *http_recall(struct http *x, enum account_kind kind, int64_t id);

@@ -66,7 +66,7 @@ struct err *list_begin(struct http *x, const struct table *t, const char *withou
     TRY(http_query_int(x, "page_size", 1, DB_PAGE_MAX, DB_PAGE_DEFAULT, &out->page.size));
     TRY(read_sort(x, out));
     TRY(read_filters(x, out, without));
-    return read_cursor(x, out);
+    return list_has(without, "cursor") ? NULL : read_cursor(x, out);
 }
 
 struct err *list_run_(struct http *x, struct list *l, struct db_where own)

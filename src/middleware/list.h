@@ -17,7 +17,8 @@ struct list {
     struct rows rows;
 };
 
-// `without`: fields (comma-separated) that the handler filters by itself. err_field_invalid names
+// `without`: fields (comma-separated) that the handler filters by itself; "cursor", too, if its
+// cursors are no ids. err_field_invalid names
 // the parameter. The list must stay where it is.
 struct err *list_begin(struct http *x, const struct table *t, const char *without,
                        struct list *out);

@@ -23,6 +23,7 @@ static const struct field position_fields[] = {
     FIELD(struct journal_position, node, .flags = UNIQUE, .max = 64),
     FIELD(struct journal_position, segment),
     FIELD(struct journal_position, offset),
+    FIELD(struct journal_position, logs_apart),
     {0},
 };
 

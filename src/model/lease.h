@@ -18,6 +18,7 @@ struct journal_position {
     int64_t id;
     const char *node;
     int64_t segment, offset; // everything before is in SQL
+    bool logs_apart; // the node's log goes into a database of its own, and may be behind there
 };
 
 extern const struct table lease_table, journal_position_table;

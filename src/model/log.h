@@ -14,6 +14,8 @@ enum log_type {
     LOG_TYPE_LOGIN,
 };
 
+#define LOG_RARE_TYPES "type NOT IN (2, 5)" // all but consume and error: those have an index
+
 struct log_row {
     int64_t id;
     const char *request_id;
@@ -27,6 +29,7 @@ struct log_row {
     const char *model_name;
     int64_t prompt_tokens; // all input, cached too
     int64_t completion_tokens;
+    int64_t cached_tokens; // of the prompt, read from a cache
     int64_t quota;
     int64_t use_time_ms, first_token_ms;
     bool is_stream;
@@ -35,3 +38,15 @@ struct log_row {
 };
 
 extern const struct table log_table;
+
+// Deletes the oldest rows from before that time, some thousand at most; *changed 0: none is left.
+struct err *log_delete_step(struct db *db, struct arena *a, int64_t before, int64_t *changed);
+
+// In a log database of its own: which rows the last move out of the main database brought here.
+// They may still stand there, and must not come again (service/log_move.h).
+struct moved_rows {
+    const char *kind; // the table's name
+    const char *ids;  // comma-separated
+};
+
+extern const struct table moved_table;

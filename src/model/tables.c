@@ -12,15 +12,32 @@
 #include "model/log.h"
 #include "model/session.h"
 #include "model/token.h"
+#include "model/usage.h"
 #include "model/user.h"
 
 const struct table *const model_tables[] = {
-    &user_table,    &channel_table, &token_table,  &ability_table,
-    &log_table,     &lease_table,   &config_table, &journal_position_table,
-    &session_table, &fact_table,    &change_table, &kept_table,
-    NULL,
+    &user_table,  &channel_table, &token_table,  &ability_table,          &log_table,
+    &usage_table, &lease_table,   &config_table, &journal_position_table, &session_table,
+    &fact_table,  &change_table,  &kept_table,   NULL,
 };
 
+const struct table *const model_log_tables[] = {
+    &log_table, &usage_table, &journal_position_table, &moved_table, NULL,
+};
+
+// Pages of the log are ordered by time. The index over (user_id, id) has become useless by that,
+// and would only slow down inserts.
+static struct err *roll_up_logs(struct db *db, struct arena *a)
+{
+    TRY(usage_rebuild(db, a));
+    return db_drop_index(db, a, &log_table, (struct table_index){"user_id, id", false});
+}
+
 const struct migration model_migrations[] = {
+    {1, "roll up logs", roll_up_logs},
+    {0},
+};
+
+const struct migration model_log_migrations[] = {
     {0},
 };

@@ -12,14 +12,24 @@
 #include "common/clock.h"
 #include "common/lane.h"
 #include "common/log.h"
+#include "model/log.h"
+#include "model/usage.h"
 #include "relay/probe.h"
 #include "service/health.h"
+#include "service/log_move.h"
 #include "service/snapshot.h"
 
-enum { LOOK_MS = 200, DELETE_STEP = 1000, DAY_SECONDS = 86400, KEPT_SESSIONS_DAYS = 7 };
+enum {
+    LOOK_MS = 200,
+    DELETE_STEP = 1000,
+    STEP_REST_MS = 20,
+    MOVE_MS = 1000,
+    DAY_SECONDS = 86400,
+    KEPT_SESSIONS_DAYS = 7
+};
 
 static struct {
-    struct db_pool *pool;
+    struct db_pool *pool, *log_pool;
     pthread_t thread;
     _Atomic bool stopping;
 } keeper;
@@ -61,36 +71,69 @@ static struct err *recover_channels(struct arena *a, const struct settings *s)
 
 // --- old rows -------------------------------------------------------------------------
 
-// In small steps, so that nobody waits long for the lock.
-static struct err *delete_until_done(struct arena *a, const char *sql, int64_t before)
+static int64_t days_ago(int days)
 {
-    for (int64_t changed = DELETE_STEP; changed >= DELETE_STEP && !atomic_load(&keeper.stopping);) {
+    return clock_now() - (int64_t)days * DAY_SECONDS;
+}
+
+// In small steps with a rest between them, so that nobody waits long for the lock.
+static struct err *delete_until_done(struct arena *a,
+                                     struct err *(*step)(struct db *db, struct arena *a,
+                                                         int64_t before, int64_t *changed),
+                                     int64_t before)
+{
+    for (int64_t changed = 1; changed && !atomic_load(&keeper.stopping); uv_sleep(STEP_REST_MS)) {
+        ARENA(scratch);
         DB(db);
-        TRY(db_lease(keeper.pool, a, &db));
-        TRY(db_exec(db, a, &changed, sql, P(before), P((int64_t)DELETE_STEP)));
+        TRY(db_lease(keeper.log_pool, a, &db));
+        struct err *e = step(db, scratch, before, &changed);
+        if (e)
+            return err_new(a, e->kind, "%s", e->detail);
     }
     return NULL;
 }
 
 static struct err *delete_logs(struct arena *a, const struct settings *s)
 {
-    if (!s->site.log_retention_days)
-        return NULL;
-    return delete_until_done(
-        a,
-        "DELETE FROM logs WHERE id IN (SELECT id FROM (SELECT id FROM logs WHERE created_at < ?"
-        " ORDER BY created_at, id LIMIT ?) old)",
-        clock_now() - (int64_t)s->site.log_retention_days * DAY_SECONDS);
+    int days = s->site.log_retention_days;
+    return days ? delete_until_done(a, log_delete_step, days_ago(days)) : NULL;
+}
+
+static struct err *delete_usage(struct arena *a, const struct settings *s)
+{
+    int days = s->site.usage_retention_days;
+    return days ? delete_until_done(a, usage_delete_step, days_ago(days)) : NULL;
 }
 
 static struct err *delete_sessions(struct arena *a, const struct settings *s)
 {
+    int64_t before = days_ago(KEPT_SESSIONS_DAYS);
     (void)s;
-    return delete_until_done(
-        a,
-        "DELETE FROM sessions WHERE id IN (SELECT id FROM (SELECT id FROM sessions WHERE"
-        " expires_at < ? LIMIT ?) old)",
-        clock_now() - (int64_t)KEPT_SESSIONS_DAYS * DAY_SECONDS);
+    for (int64_t changed = DELETE_STEP; changed >= DELETE_STEP && !atomic_load(&keeper.stopping);) {
+        DB(db);
+        TRY(db_lease(keeper.pool, a, &db));
+        TRY(db_exec(db, a, &changed,
+                    "DELETE FROM sessions WHERE id IN (SELECT id FROM (SELECT id FROM sessions"
+                    " WHERE expires_at < ? LIMIT ?) old)",
+                    P(before), P((int64_t)DELETE_STEP)));
+    }
+    return NULL;
+}
+
+// --- log rows that stand in the main database ------------------------------------------
+
+static struct err *move_logs(struct arena *a, const struct settings *s)
+{
+    (void)s;
+    if (keeper.log_pool == keeper.pool)
+        return NULL;
+    for (int64_t moved = 1; moved && !atomic_load(&keeper.stopping);) {
+        ARENA(scratch);
+        struct err *e = log_move(keeper.pool, keeper.log_pool, scratch, &moved);
+        if (e)
+            return err_new(a, e->kind, "%s", e->detail);
+    }
+    return NULL;
 }
 
 static struct err *delete_kept(struct arena *a, const struct settings *s)
@@ -126,6 +169,8 @@ static struct err *give_memory_back(struct arena *a, const struct settings *s)
     if (quiet && now - gave_at > WORTH_MS) {
         gave_at = now;
         db_pool_shrink(keeper.pool);
+        if (keeper.log_pool != keeper.pool)
+            db_pool_shrink(keeper.log_pool);
         malloc_trim(0);
     }
     return NULL;
@@ -144,6 +189,12 @@ static int64_t hour_ms(const struct settings *s)
     return 3600000;
 }
 
+static int64_t move_ms(const struct settings *s)
+{
+    (void)s;
+    return MOVE_MS;
+}
+
 static int64_t rest_ms(const struct settings *s)
 {
     (void)s;
@@ -158,6 +209,8 @@ static struct {
 } chores[] = {
     {"recover channels", recover_channels, probe_ms, 0},
     {"delete logs", delete_logs, hour_ms, 0},
+    {"delete usage", delete_usage, hour_ms, 0},
+    {"move logs", move_logs, move_ms, 0},
     {"delete sessions", delete_sessions, hour_ms, 0},
     {"delete kept replies", delete_kept, hour_ms, 0},
     {"give memory back", give_memory_back, rest_ms, 0},
@@ -189,9 +242,10 @@ static void *keep(void *unused)
     return NULL;
 }
 
-void keeper_start(struct db_pool *pool)
+void keeper_start(struct db_pool *pool, struct db_pool *log_pool)
 {
     keeper.pool = pool;
+    keeper.log_pool = log_pool;
     atomic_store(&keeper.stopping, false);
     for (size_t i = 0; i < sizeof(chores) / sizeof(*chores); i++)
         chores[i].ran_ms = clock_steady_ms();

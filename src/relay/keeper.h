@@ -5,5 +5,5 @@
 #pragma once
 struct db_pool;
 
-void keeper_start(struct db_pool *pool);
+void keeper_start(struct db_pool *pool, struct db_pool *log_pool);
 void keeper_stop(void);

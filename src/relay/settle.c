@@ -215,6 +215,7 @@ static void write_row(struct relay *r, bool consumed)
         .model_name = r->head.model ? arena_printf(r->arena, "%.191s", r->head.model) : "",
         .prompt_tokens = prompt_tokens(u),
         .completion_tokens = u->completion,
+        .cached_tokens = u->cache_read,
         .quota = r->quota,
         .use_time_ms = since(now, r->x->began_ms),
         .first_token_ms = r->first_ms ? since(r->first_ms, r->x->began_ms) : 0,

@@ -19,7 +19,7 @@
 enum { MANAGEMENT_BODY = 1 << 20, UNKNOWN_BODY = 64 << 10, ANSWER_MAX = 64 << 20 };
 
 static struct {
-    struct db_pool *pool;
+    struct db_pool *pool, *log_pool;
     size_t relay_body;
     bool https;
 } shared;
@@ -37,9 +37,10 @@ struct request {
 static void on_worker(struct job *job);
 static void on_answered(struct job *job);
 
-void router_setup(const struct boot *boot, struct db_pool *pool)
+void router_setup(const struct boot *boot, struct db_pool *pool, struct db_pool *log_pool)
 {
     shared.pool = pool;
+    shared.log_pool = log_pool;
     shared.relay_body = (size_t)boot->max_request_body_mb << 20;
     shared.https = !text_is_empty(boot->tls_cert);
     process_setup(pool);
@@ -79,6 +80,7 @@ static struct request *request_new(struct exchange *x, const struct route *route
         .exchange = x,
         .arena = a,
         .pool = shared.pool,
+        .log_pool = shared.log_pool,
         .role = route ? (int)route->who : ROLE_GUEST,
         .ip = x->peer,
         .https = shared.https,

@@ -7,7 +7,7 @@ struct boot;
 struct db_pool;
 
 // Once, before the first server listens.
-void router_setup(const struct boot *boot, struct db_pool *pool);
+void router_setup(const struct boot *boot, struct db_pool *pool, struct db_pool *log_pool);
 const struct http_handlers *router_handlers(void);
 
 // From now on /readyz says no, so that balancers send nobody any more.

@@ -317,7 +317,9 @@ static void put_page(struct http *x, struct json *j, struct str item)
     json_obj(j, "data");
     json_str(j, "type", "object");
     json_obj(j, "properties");
-    put_members(x, j, "page:integer page_size:integer total:integer next_cursor:string");
+    put_members(x, j,
+                "page:integer page_size:integer total:integer total_more:boolean "
+                "next_cursor:string searched_to:integer");
     json_obj(j, "items");
     json_str(j, "type", "array");
     put_type(x, j, "items", item);

@@ -4,6 +4,7 @@
 
 #include "common/arena.h"
 #include "common/clock.h"
+#include "service/rollup.h"
 
 static const char *other_of(struct arena *a, const struct user *by)
 {
@@ -32,5 +33,8 @@ struct err *audit_write(struct db *db, struct arena *a, const struct audit *what
     row.ip = what->ip;
     row.content = what->content;
     row.other = other_of(a, what->by);
+    struct rollup *r = rollup_new(a, 1);
+    rollup_add(r, &row);
+    TRY(rollup_write(db, a, r));
     return db_insert(db, a, &log_table, &row);
 }

@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "model/lease.h"
 #include "model/log.h"
+#include "service/rollup.h"
 
 enum { BATCH = 500, BATCH_BYTES = 8 << 20 };
 
@@ -25,6 +26,7 @@ struct batch {
     int count;
     struct delta deltas[BATCH * 3];
     int delta_count;
+    struct rollup *rollup;
 };
 
 static struct delta *delta_of(struct batch *b, int who, int64_t id)
@@ -149,21 +151,13 @@ static void fit(struct arena *a, struct log_row *row)
 
 // --- batches ------------------------------------------------------------------------
 
-struct err *bookkeeper_position(struct db *db, struct arena *a, const char *node,
-                                struct journal_at *out, bool *known)
+static struct err *read_position(struct db *db, struct arena *a, const char *node,
+                                 struct journal_at *out)
 {
-    struct journal_position row = {0};
-    struct err *e = db_find(db, a, &journal_position_table, &row, "node = ?", P(node));
-    *known = !e;
-    if (e && e->kind == &err_not_found)
-        e = NULL;
+    struct journal_position row;
+    TRY(db_find(db, a, &journal_position_table, &row, "node = ?", P(node)));
     *out = (struct journal_at){row.segment, row.offset};
-    return e;
-}
-
-static bool same_place(struct journal_at a, struct journal_at b)
-{
-    return a.segment == b.segment && a.offset == b.offset;
+    return NULL;
 }
 
 // *already: a commit that seemed to have failed did happen.
@@ -172,7 +166,6 @@ static struct err *move_position(struct db *db, struct arena *a, const struct bo
 {
     int64_t changed = 0;
     struct journal_at now;
-    bool known;
     TRY(db_exec(db, a, &changed,
                 "UPDATE journal_positions SET segment = ?, [offset] = ?"
                 " WHERE node = ? AND segment = ? AND [offset] = ?",
@@ -180,11 +173,25 @@ static struct err *move_position(struct db *db, struct arena *a, const struct bo
                 P(k->booked.offset)));
     if (changed)
         return NULL;
-    TRY(bookkeeper_position(db, a, k->node, &now, &known));
-    *already = known && k->pending.segment && same_place(now, k->pending);
+    TRY(read_position(db, a, k->node, &now));
+    *already = k->pending.segment && journal_same(now, k->pending);
     return *already ? NULL
                     : err_new(a, &err_internal,
                               "somebody else moved the journal position of node %s", k->node);
+}
+
+static struct err *write_balances(struct db *db, struct arena *a, const char *node, struct batch *b)
+{
+    qsort(b->deltas, (size_t)b->delta_count, sizeof(*b->deltas), by_table_and_id);
+    for (int i = 0; i < b->delta_count; i++)
+        TRY(apply(db, a, node, &b->deltas[i]));
+    return NULL;
+}
+
+static struct err *write_log(struct db *db, struct arena *a, struct batch *b)
+{
+    TRY(rollup_write(db, a, b->rollup));
+    return db_insert_all(db, a, &log_table, b->rows, (size_t)b->count);
 }
 
 static struct err *write_batch(struct bookkeeper *k, struct arena *a, struct batch *b,
@@ -197,10 +204,10 @@ static struct err *write_batch(struct bookkeeper *k, struct arena *a, struct bat
     TRY(move_position(db, a, k, to, already));
     if (*already)
         return NULL;
-    qsort(b->deltas, (size_t)b->delta_count, sizeof(*b->deltas), by_table_and_id);
-    for (int i = 0; i < b->delta_count; i++)
-        TRY(apply(db, a, k->node, &b->deltas[i]));
-    TRY(db_insert_all(db, a, &log_table, b->rows, (size_t)b->count));
+    if (k->what & BOOK_BALANCES)
+        TRY(write_balances(db, a, k->node, b));
+    if (k->what & BOOK_LOG)
+        TRY(write_log(db, a, b));
     k->pending = to;
     return tx_commit(&tx, a);
 }
@@ -218,8 +225,12 @@ static struct err *read_batch(struct bookkeeper *k, struct arena *a, struct batc
             return b->count ? NULL : e;
         if (!found)
             break;
-        fit(a, row);
-        sum_up(b, row, token_quota);
+        if (k->what & BOOK_BALANCES)
+            sum_up(b, row, token_quota);
+        if (k->what & BOOK_LOG) {
+            fit(a, row);
+            rollup_add(b->rollup, row);
+        }
         b->count++;
     }
     return NULL;
@@ -229,6 +240,7 @@ struct err *bookkeeper_batch(struct bookkeeper *k, struct arena *a, int *count)
 {
     struct batch *b = arena_raw(a, sizeof(*b)); // large: only its counts are cleared
     b->count = b->delta_count = 0;
+    b->rollup = rollup_new(a, BATCH);
     struct journal_at to = k->at;
     bool already = false;
     *count = 0;
@@ -239,7 +251,6 @@ struct err *bookkeeper_batch(struct bookkeeper *k, struct arena *a, int *count)
     if (b->count)
         k->booked = k->at;
     k->pending = (struct journal_at){0};
-    journal_booked(k->journal, k->at);
     *count = b->count;
     return NULL;
 }

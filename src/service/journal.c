@@ -503,10 +503,10 @@ bool journal_wait(struct journal *j, struct journal_at seen, int ms)
 {
     struct timespec until = in_ms(ms);
     pthread_mutex_lock(&j->lock);
-    while (!is_behind(seen, j->end) && !j->stopping)
+    while (!journal_before(seen, j->end) && !j->stopping)
         if (pthread_cond_timedwait(&j->grew, &j->lock, &until))
             break;
-    bool some = is_behind(seen, j->end);
+    bool some = journal_before(seen, j->end);
     pthread_mutex_unlock(&j->lock);
     return some;
 }

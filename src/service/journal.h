@@ -22,6 +22,15 @@ struct journal_at {
     int64_t segment, offset;
 };
 
+static inline bool journal_same(struct journal_at a, struct journal_at b)
+{
+    return a.segment == b.segment && a.offset == b.offset;
+}
+static inline bool journal_before(struct journal_at a, struct journal_at b)
+{
+    return a.segment < b.segment || (a.segment == b.segment && a.offset < b.offset);
+}
+
 struct journal_options {
     const char *folder, *node;
     const struct field *fields; // of its records

@@ -193,7 +193,7 @@ struct err *reader_next(struct journal_reader *r, struct arena *a, struct journa
                         struct journal_at end, struct record *out)
 {
     out->found = false;
-    while (is_behind(*at, end)) {
+    while (journal_before(*at, end)) {
         TRY(next_here(r, a, at, end, out));
         if (out->found || at->segment == end.segment)
             break;

@@ -36,8 +36,3 @@ struct err *reader_next(struct journal_reader *r, struct arena *a, struct journa
 
 enum { SEGMENT_PATH = 1100 };
 void segment_path(const char *folder, int64_t segment, char out[SEGMENT_PATH]);
-
-static inline bool is_behind(struct journal_at a, struct journal_at b)
-{
-    return a.segment < b.segment || (a.segment == b.segment && a.offset < b.offset);
-}

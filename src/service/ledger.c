@@ -16,6 +16,7 @@
 #include "service/metrics.h"
 #include "service/move.h"
 #include "service/peers.h"
+#include "service/positions.h"
 
 enum {
     SHARDS = 64,
@@ -37,14 +38,15 @@ enum topping {
 static struct {
     struct ledger_options o;
     struct journal *journal;
-    struct bookkeeper books;
+    struct bookkeeper books[BOOKS_MOST]; // with a log database: first the balances', then the log's
+    int book_count;
     pthread_t thread;
     _Atomic bool stopping;
-    _Atomic int64_t settled, booked_records; // since start
-    _Atomic int64_t even_ms;                 // when the two were last the same
-    _Atomic int top_ups;                     // under way
-    pthread_mutex_t shown;                   // of:
-    struct journal_at booked;                // books.at, for others to look at
+    _Atomic int64_t settled, booked_records[BOOKS_MOST]; // since start
+    _Atomic int64_t even_ms;                             // when the two were last the same
+    _Atomic int top_ups;                                 // under way
+    pthread_mutex_t shown;                               // of:
+    struct journal_at booked; // the least of books' at, for others to look at
     struct shard {
         pthread_mutex_t lock;
         struct account *first;
@@ -353,23 +355,51 @@ void ledger_settle(const struct log_row *row, int64_t token_quota)
 
 // --- the bookkeeping thread -----------------------------------------------------------
 
+// How far all books are.
+static struct journal_at booked_by_all(void)
+{
+    struct journal_at least = ledger.books[0].at;
+    for (int i = 1; i < ledger.book_count; i++)
+        if (journal_before(ledger.books[i].at, least))
+            least = ledger.books[i].at;
+    return least;
+}
+
 static void show_position(void)
 {
+    struct journal_at at = booked_by_all();
+    journal_booked(ledger.journal, at);
     pthread_mutex_lock(&ledger.shown);
-    ledger.booked = ledger.books.at;
+    ledger.booked = at;
     pthread_mutex_unlock(&ledger.shown);
 }
 
 // Everything there is, batch by batch.
-static struct err *book_all(struct arena *a)
+static struct err *book(struct arena *a, int which)
 {
     for (int count = 1; count;) {
         arena_reset(a);
-        TRY(bookkeeper_batch(&ledger.books, a, &count));
-        atomic_fetch_add(&ledger.booked_records, count);
+        TRY(bookkeeper_batch(&ledger.books[which], a, &count));
+        atomic_fetch_add(&ledger.booked_records[which], count);
         show_position();
     }
     return NULL;
+}
+
+// The log's own database, where it has one. Neither database waits for the other.
+static struct err *book_log(struct arena *a)
+{
+    if (ledger.book_count == 1)
+        return NULL;
+    ARENA(scratch);
+    struct err *e = book(scratch, 1);
+    return e ? err_new(a, e->kind, "log database: %s", e->detail) : NULL;
+}
+
+static struct err *book_all(struct arena *a)
+{
+    struct err *e = book(a, 0), *logs = book_log(a);
+    return e ? e : logs;
 }
 
 enum { SWEEP_AT_ONCE = 64 };
@@ -438,7 +468,7 @@ static void *keep_books(void *unused)
     bool complained = false;
     int64_t swept = clock_steady_ms();
     while (!atomic_load(&ledger.stopping)) {
-        struct err *e = book_all(a);
+        struct err *balances = book(a, 0), *logs = book_log(a), *e = balances ? balances : logs;
         if (!e)
             atomic_store(&ledger.even_ms, clock_steady_ms());
         if (e && !complained)
@@ -446,13 +476,13 @@ static void *keep_books(void *unused)
         if (!e && complained)
             log_info("bookkeeper: caught up");
         complained = e != NULL;
-        if (!e && clock_steady_ms() - swept > SWEEP_MS) {
+        if (!balances && clock_steady_ms() - swept > SWEEP_MS) {
             sweep();
             swept = clock_steady_ms();
         }
         if (e)
             pause_ms(RETRY_MS);
-        else if (journal_wait(ledger.journal, ledger.books.at, IDLE_WAIT_MS))
+        else if (journal_wait(ledger.journal, booked_by_all(), IDLE_WAIT_MS))
             pause_ms(GATHER_MS);
     }
     return NULL;
@@ -469,37 +499,31 @@ static struct err *recover(struct arena *a)
     return move_all_out(&ledger.o, a);
 }
 
-// A node's first start makes its row; from then on a journal without one is another database's.
-static struct err *find_position(struct arena *a, const char *folder, struct journal_at *at)
+static struct bookkeeper bookkeeper_for(struct db_pool *pool, int what, struct journal_at at)
 {
-    bool known;
-    DB(db);
-    TRY(db_lease(ledger.o.pool, a, &db));
-    TRY(bookkeeper_position(db, a, ledger.o.node, at, &known));
-    if (known)
-        return NULL;
-    if (journal_exists(folder))
-        return err_new(a, &err_internal,
-                       "%s holds records that another database has to book (this one does not know"
-                       " node %s): use that database, or move the folder away",
-                       folder, ledger.o.node);
-    struct journal_position row = {.node = ledger.o.node};
-    return db_insert(db, a, &journal_position_table, &row);
+    return (struct bookkeeper){.pool = pool,
+                               .journal = ledger.journal,
+                               .node = ledger.o.node,
+                               .what = what,
+                               .at = at,
+                               .booked = at};
 }
 
 static struct err *open_books(struct arena *a)
 {
-    struct journal_at at;
+    struct journal_at at[BOOKS_MOST] = {{0, 0}};
+    bool apart = ledger.o.log_pool != ledger.o.pool;
     const char *folder = arena_printf(a, "%s/journal", ledger.o.data_dir);
-    TRY(find_position(a, folder, &at));
+    TRY(positions_find(&ledger.o, a, folder, at));
+    struct journal_at newest = journal_before(at[0], at[1]) ? at[1] : at[0];
     struct journal_options options = {folder, ledger.o.node, log_table.fields, ledger.o.sync_ms,
                                       ledger.o.journal_bytes};
-    TRY(journal_open(a, &options, at, &ledger.journal));
-    ledger.books = (struct bookkeeper){.pool = ledger.o.pool,
-                                       .journal = ledger.journal,
-                                       .node = ledger.o.node,
-                                       .at = at,
-                                       .booked = at};
+    TRY(journal_open(a, &options, newest, &ledger.journal));
+    ledger.book_count = apart ? 2 : 1;
+    ledger.books[0] =
+        bookkeeper_for(ledger.o.pool, apart ? BOOK_BALANCES : BOOK_BALANCES | BOOK_LOG, at[0]);
+    if (apart)
+        ledger.books[1] = bookkeeper_for(ledger.o.log_pool, BOOK_LOG, at[1]);
     return NULL;
 }
 
@@ -515,8 +539,10 @@ static void close_books(void)
 
 static int64_t pending_records(void)
 {
-    int64_t booked = atomic_load(&ledger.booked_records); // first: it must not overtake the other
-    return atomic_load(&ledger.settled) - booked;
+    int64_t booked =
+        atomic_load(&ledger.booked_records[0]); // first: it must not overtake the other
+    int64_t logged = atomic_load(&ledger.booked_records[ledger.book_count - 1]);
+    return atomic_load(&ledger.settled) - (logged < booked ? logged : booked);
 }
 
 static int64_t pending_bytes(void)
@@ -548,6 +574,8 @@ struct err *ledger_start(struct arena *a, const struct ledger_options *o)
 {
     ledger.o = *o;
     ledger.o.node = mem_strdup(o->node);
+    if (!o->log_pool)
+        ledger.o.log_pool = o->pool;
     atomic_store(&ledger.stopping, false);
     struct err *e = open_books(a);
     if (!e)
@@ -557,7 +585,8 @@ struct err *ledger_start(struct arena *a, const struct ledger_options *o)
         return e;
     }
     atomic_store(&ledger.settled, 0);
-    atomic_store(&ledger.booked_records, 0);
+    for (int i = 0; i < BOOKS_MOST; i++)
+        atomic_store(&ledger.booked_records[i], 0);
     show_metrics();
     peers_setup(o->node, give_back_to_others);
     if (pthread_create(&ledger.thread, NULL, keep_books, NULL))
@@ -584,6 +613,15 @@ static void drop_accounts(struct shard *s)
     pthread_mutex_unlock(&s->lock);
 }
 
+// The leases go back even if the log's own database is away.
+static struct err *close_accounts(struct arena *a)
+{
+    TRY(book(a, 0));
+    struct err *logs = book_log(a);
+    TRY(move_all_out(&ledger.o, a));
+    return logs ? logs : positions_even(&ledger.o, a);
+}
+
 void ledger_stop(void)
 {
     ARENA(a);
@@ -591,9 +629,7 @@ void ledger_stop(void)
     pthread_join(ledger.thread, NULL);
     while (atomic_load(&ledger.top_ups))
         uv_sleep(1);
-    struct err *e = book_all(a);
-    if (!e)
-        e = move_all_out(&ledger.o, a);
+    struct err *e = close_accounts(a);
     if (e)
         log_warn("ledger: %s: %s; the next start books the rest and returns the leases",
                  e->kind->code, e->detail);

@@ -50,12 +50,13 @@ struct account {
 
 struct ledger_options {
     struct db_pool *pool;
-    const char *node;      // NODE_NAME
-    const char *data_dir;  // journal files live in data_dir/journal
-    int sync_ms;           // group fdatasync interval
-    int64_t journal_bytes; // refuse new work above this much unbooked journal
-    int64_t chunk;         // the smallest slice, where it is not more than a quarter of the balance
-    int idle_ms;           // a lease unused for so long goes back
+    struct db_pool *log_pool; // of the log; as pool, or NULL, where it has no database of its own
+    const char *node;         // NODE_NAME
+    const char *data_dir;     // journal files live in data_dir/journal
+    int sync_ms;              // group fdatasync interval
+    int64_t journal_bytes;    // refuse new work above this much unbooked journal
+    int64_t chunk; // the smallest slice, where it is not more than a quarter of the balance
+    int idle_ms;   // a lease unused for so long goes back
 };
 
 // Replays, gives this node's old leases back, starts the threads. After an error nothing runs.

@@ -21,6 +21,7 @@ const struct field boot_fields[] = {
     ENV(workers, "WORKERS", .min = 0, .max = 256),
     ENV(data_dir, "DATA_DIR", .min = 1, .max = 1024, .def = "./data"),
     ENV(sql_dsn, "SQL_DSN", .flags = SECRET, .max = 1024),
+    ENV(log_sql_dsn, "LOG_SQL_DSN", .flags = SECRET, .max = 1024),
     ENV(db_connections, "SQL_MAX_OPEN_CONNS", .min = 2, .max = 1000, .def = "10"),
     ENV(redis_dsn, "REDIS_CONN_STRING", .flags = SECRET, .max = 1024),
     ENV(session_secret, "SESSION_SECRET", .flags = SECRET, .max = 1024),

@@ -5,7 +5,8 @@
 
 struct boot {
     int port, workers, db_connections, journal_sync_ms;
-    const char *host, *data_dir, *sql_dsn, *redis_dsn, *session_secret, *crypto_secret, *node_name;
+    const char *host, *data_dir, *sql_dsn, *log_sql_dsn, *redis_dsn, *session_secret,
+        *crypto_secret, *node_name;
     const char *log_level, *log_format, *trusted_proxies, *tls_cert, *tls_key;
     int streaming_timeout, first_byte_timeout,
         connect_timeout; // seconds; first byte 0 = as streaming

@@ -44,7 +44,7 @@ struct user_setting {
 
 struct site_setting {
     const char *system_name, *logo, *footer, *notice, *server_address;
-    int log_retention_days; // 0 = for ever
+    int log_retention_days, usage_retention_days; // 0 = for ever
 };
 
 // {"rpm","tpm","rpd","concurrency"}: what is absent or 0 is not limited (docs/limits.md).

@@ -241,34 +241,42 @@ static size_t chunk_of(size_t left, size_t columns)
     return 1;
 }
 
-static struct err *insert_chunks(struct db *db, struct arena *a, const struct table *t,
-                                 const char *rows, size_t count)
+// `statement` is the INSERT or UPSERT of one row.
+static struct err *write_chunks(struct db *db, struct arena *a, struct sql_key statement,
+                                const char *rows, size_t count)
 {
+    const struct table *t = statement.table;
     size_t columns = table_written(t), chunk;
     struct field_value *params =
         NEW_ARRAY(a, struct field_value, chunk_of(count, columns) * columns);
     for (; count; rows += chunk * t->row_size, count -= chunk) {
         chunk = chunk_of(count, columns);
+        statement.rows = (int)chunk;
         size_t n = 0;
         for (size_t i = 0; i < chunk; i++)
             n += column_values(a, t, rows + i * t->row_size, NULL, params + n);
-        TRY(change(db, a, (struct sql_key){SQL_INSERT, (int)chunk, t, NULL},
-                   (struct values){params, n}, NULL, NULL));
+        TRY(change(db, a, statement, (struct values){params, n}, NULL, NULL));
     }
     return NULL;
+}
+
+static struct err *write_all(struct db *db, struct arena *a, struct sql_key statement,
+                             const void *rows, size_t count)
+{
+    if (count == 0)
+        return NULL;
+    if (db->in_tx || chunk_of(count, table_written(statement.table)) == count)
+        return write_chunks(db, a, statement, rows, count);
+    TX tx = tx_begin(db, a);
+    TRY(tx.failed);
+    TRY(write_chunks(db, a, statement, rows, count));
+    return tx_commit(&tx, a);
 }
 
 struct err *db_insert_all(struct db *db, struct arena *a, const struct table *t, const void *rows,
                           size_t count)
 {
-    if (count == 0)
-        return NULL;
-    if (db->in_tx || chunk_of(count, table_written(t)) == count)
-        return insert_chunks(db, a, t, rows, count);
-    TX tx = tx_begin(db, a);
-    TRY(tx.failed);
-    TRY(insert_chunks(db, a, t, rows, count));
-    return tx_commit(&tx, a);
+    return write_all(db, a, (struct sql_key){SQL_INSERT, 1, t, NULL}, rows, count);
 }
 
 static struct err *update(struct db *db, struct arena *a, const struct table *t, const void *row,
@@ -314,13 +322,16 @@ struct err *db_update_only(struct db *db, struct arena *a, const struct table *t
     return e ? e : update(db, a, t, row, (struct sql_key){SQL_UPDATE_ONLY, 0, t, names.p});
 }
 
+struct err *db_upsert_all(struct db *db, struct arena *a, const struct table *t, const void *rows,
+                          size_t count, const char *unique)
+{
+    return write_all(db, a, (struct sql_key){SQL_UPSERT, 1, t, unique}, rows, count);
+}
+
 struct err *db_upsert(struct db *db, struct arena *a, const struct table *t, const void *row,
                       const char *unique)
 {
-    struct field_value *params = NEW_ARRAY(a, struct field_value, table_written(t));
-    size_t n = column_values(a, t, row, NULL, params);
-    return change(db, a, (struct sql_key){SQL_UPSERT, 0, t, unique}, (struct values){params, n},
-                  NULL, NULL);
+    return db_upsert_all(db, a, t, row, 1, unique);
 }
 
 // --- transactions -----------------------------------------------------------------

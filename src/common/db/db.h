@@ -21,9 +21,12 @@ struct db_pool; // several, handed out and taken back
 // - a REAL that is not finite cannot be stored (err_db_failed).
 //
 // An index over several columns: {"user_id, id", false}; identifiers in [brackets] where reserved.
+// With `where`, only rows for which that holds are in it, where the database can (not in MySQL): a
+// query that should use it says the same words.
 struct table_index {
     const char *columns;
     bool unique;
+    const char *where;
 };
 
 struct table {
@@ -78,6 +81,10 @@ struct err *db_migrate(struct db *db, struct arena *a, const struct table *const
 struct err *db_has_column(struct db *db, struct arena *a, const char *table, const char *column,
                           bool *has);
 
+// For migrations: drops the index over these columns if there is one.
+struct err *db_drop_index(struct db *db, struct arena *a, const struct table *t,
+                          struct table_index index);
+
 // --- statements ---------------------------------------------------------------
 //
 // db_find(db, a, &token_table, &token, "[key] = ?", P(key))   err_not_found if there is none
@@ -112,9 +119,13 @@ struct err *db_update(struct db *db, struct arena *a, const struct table *t, con
 // Writes the named columns only, by KEY: db_update_only(db, a, &user_table, &user, "email", NULL)
 struct err *db_update_only(struct db *db, struct arena *a, const struct table *t, const void *row,
                            ...) __attribute__((sentinel));
-// INSERT, or UPDATE of all other columns where `unique` (comma-separated) already stands.
+// INSERT, or UPDATE of all other columns where `unique` (comma-separated) already stands: SUMMED
+// ones grow by the value.
 struct err *db_upsert(struct db *db, struct arena *a, const struct table *t, const void *row,
                       const char *unique);
+// The same for `count` rows that differ in `unique`, in as few statements as possible; all or none.
+struct err *db_upsert_all(struct db *db, struct arena *a, const struct table *t, const void *rows,
+                          size_t count, const char *unique);
 
 #define P(v)                                                                                       \
     _Generic((v),                                                                                  \
@@ -199,6 +210,11 @@ struct db_page {
     db_page_((db), (a), (t), (rows), (page), DB_WHERE(__VA_ARGS__))
 struct err *db_page_(struct db *db, struct arena *a, const struct table *t, struct rows *rows,
                      struct db_page *page, struct db_where w);
+
+// The conditions of filters alone, joined by AND; "" if there are none. For a search that pages in
+// its own way.
+struct err *db_filter_sql(struct arena *a, const struct table *t, const struct db_filter *filters,
+                          size_t count, struct db_where *out);
 
 // --- transactions -------------------------------------------------------------
 //

@@ -17,6 +17,8 @@ struct db_words {
     bool varchar;   // text that may be indexed becomes VARCHAR(max)
     bool text_default_is_expression;  // DEFAULT of unlimited text needs parentheses
     bool ddl_commits;                 // DDL ends the transaction it stands in
+    bool drop_index_on;               // DROP INDEX names the table, too
+    bool partial_index;               // CREATE INDEX ... WHERE
     const char *key;                  // type of the KEY column, "INTEGER PRIMARY KEY AUTOINCREMENT"
     const char *type[FIELD_TEXT + 1]; // by enum field_type
     const char *table_end;            // after the closing parenthesis of CREATE TABLE

@@ -537,6 +537,7 @@ const struct db_driver mysql_driver = {
             .varchar = true,
             .text_default_is_expression = true,
             .ddl_commits = true,
+            .drop_index_on = true,
             .key = "BIGINT AUTO_INCREMENT PRIMARY KEY",
             .type = {"SMALLINT", "INTEGER", "BIGINT", "DOUBLE", "LONGTEXT"},
             .table_end = " ENGINE = InnoDB DEFAULT CHARSET = utf8mb4"

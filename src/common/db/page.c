@@ -140,6 +140,17 @@ static struct err *add_conditions(struct part *p, const struct db_page *page, st
     return add_keyword(p, page->keyword, page->keyword_in);
 }
 
+struct err *db_filter_sql(struct arena *a, const struct table *t, const struct db_filter *filters,
+                          size_t count, struct db_where *out)
+{
+    __attribute__((cleanup(part_free))) struct part p = {
+        .a = a, .table = t, .sql = BUF(SQL_TEXT_MAX)};
+    for (size_t i = 0; i < count; i++)
+        TRY(add_filter(&p, &filters[i]));
+    *out = (struct db_where){arena_str(a, buf_view(&p.sql)), p.count, p.params};
+    return NULL;
+}
+
 // --- order and place ----------------------------------------------------------------
 
 static int64_t page_size(const struct db_page *page)

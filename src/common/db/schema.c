@@ -214,6 +214,8 @@ static struct err *add_index(struct db *db, struct arena *a, const struct table 
     for (const char *comma = ""; next_column(&rest, &column); comma = ", ")
         buf_printf(&sql, "%s[%.*s]", comma, STR_ARGS(column));
     buf_puts(&sql, ")");
+    if (index.where && db->driver->words.partial_index)
+        buf_printf(&sql, " WHERE %s", index.where);
     return run(db, a, &sql);
 }
 
@@ -227,4 +229,19 @@ struct err *schema_add_indexes(struct db *db, struct arena *a, const struct tabl
     for (const struct table_index *i = t->indexes; i && i->columns; i++)
         TRY(add_index(db, a, t, &there, *i));
     return NULL;
+}
+
+struct err *db_drop_index(struct db *db, struct arena *a, const struct table *t,
+                          struct table_index index)
+{
+    BUF_HERE(sql, SQL_TEXT_MAX);
+    struct rows there;
+    const char *name = index_name(a, t, index);
+    TRY(db_query(db, a, &name_table, &there, db->driver->words.indexes, P(t->name)));
+    if (!schema_has(&there, name))
+        return NULL;
+    buf_printf(&sql, "DROP INDEX [%s]", name);
+    if (db->driver->words.drop_index_on)
+        buf_printf(&sql, " ON [%s]", t->name);
+    return run(db, a, &sql);
 }

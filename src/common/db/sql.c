@@ -84,11 +84,21 @@ static void conflict_columns(struct buf *out, const char *unique)
     }
 }
 
+// Then they are set, to what they are: something must be. Else not: SQLite would write each index
+// that has one of them again.
+static bool only_unique(const struct table *t, const char *unique)
+{
+    for (const struct field *f = t->fields; f->name; f++)
+        if (is_written(f) && !list_has(unique, f->name))
+            return false;
+    return true;
+}
+
 static void upsert_sql(struct buf *out, const struct db_words *words, const struct table *t,
-                       const char *unique)
+                       const char *unique, int rows)
 {
     bool duplicate_key = words->upsert == ON_DUPLICATE_KEY;
-    insert_sql(out, t, 1);
+    insert_sql(out, t, rows);
     if (duplicate_key) {
         buf_puts(out, " ON DUPLICATE KEY UPDATE ");
     } else {
@@ -96,13 +106,15 @@ static void upsert_sql(struct buf *out, const struct db_words *words, const stru
         conflict_columns(out, unique);
         buf_puts(out, ") DO UPDATE SET ");
     }
-    // the unique columns, too: they are equal, and a table of nothing else needs one to set
     const char *comma = "";
+    bool all = only_unique(t, unique);
     for (const struct field *f = t->fields; f->name; f++) {
-        if (!is_written(f))
+        if (!is_written(f) || (!all && list_has(unique, f->name)))
             continue;
-        buf_printf(out, duplicate_key ? "%s[%s] = VALUES([%s])" : "%s[%s] = excluded.[%s]", comma,
-                   f->name, f->name);
+        buf_printf(out, "%s[%s] = ", comma, f->name);
+        if (f->flags & SUMMED)
+            buf_printf(out, "[%s].[%s] + ", t->name, f->name);
+        buf_printf(out, duplicate_key ? "VALUES([%s])" : "excluded.[%s]", f->name);
         comma = ", ";
     }
 }
@@ -119,7 +131,7 @@ void sql_build(struct buf *out, const struct db_words *words, struct sql_key key
         break;
     case SQL_UPDATE: update_sql(out, t, NULL); break;
     case SQL_UPDATE_ONLY: update_sql(out, t, key.text); break;
-    case SQL_UPSERT: upsert_sql(out, words, t, key.text); break;
+    case SQL_UPSERT: upsert_sql(out, words, t, key.text, key.rows); break;
     case SQL_INSERT:
         insert_sql(out, t, key.rows);
         if (words->returning && key.rows == 1 && table_key(t))

@@ -17,7 +17,8 @@ enum sql_verb {
 };
 
 // Stands for a text: what the verb and the table do not say is in `text` (the whole statement, the
-// WHERE part, the columns of UPDATE_ONLY, the unique columns of UPSERT) and `rows` (of INSERT).
+// WHERE part, the columns of UPDATE_ONLY, the unique columns of UPSERT) and `rows` (of INSERT and
+// UPSERT).
 struct sql_key {
     enum sql_verb verb;
     int rows;

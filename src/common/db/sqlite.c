@@ -292,6 +292,7 @@ const struct db_driver sqlite_driver = {
     .words =
         {
             .quote = '"',
+            .partial_index = true,
             .key = "INTEGER PRIMARY KEY AUTOINCREMENT",
             .type = {"INTEGER", "INTEGER", "INTEGER", "REAL", "TEXT"},
             .table_end = " STRICT",

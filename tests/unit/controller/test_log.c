@@ -9,12 +9,14 @@
 
 #include "common/arena.h"
 #include "model/log.h"
+#include "service/rollup.h"
 #include "unit/support/gateway.h"
 
 #define T(f) cmocka_unit_test(f)
 
-static void add_rows(int64_t user_id, const char *username, int count)
+static void add_rows_at(int64_t at, int64_t user_id, const char *username, int count)
 {
+    struct rollup *r = rollup_new(gateway.a, count);
     DB(db);
     assert_null(db_lease(gateway.pool, gateway.a, &db));
     for (int i = 0; i < count; i++) {
@@ -25,11 +27,18 @@ static void add_rows(int64_t user_id, const char *username, int count)
         row.username = username;
         row.model_name = i % 2 ? "odd" : "even";
         row.request_id = text_of("%s-%d", username, i);
-        row.created_at = 1000 + i;
+        row.created_at = at + i;
         row.channel_id = 33;
         row.other = "{\"model_ratio\":1.5,\"admin_info\":{\"use_channel\":[33]},\"z\":[1]}";
         assert_null(db_insert(db, gateway.a, &log_table, &row));
+        rollup_add(r, &row);
     }
+    assert_null(rollup_write(db, gateway.a, r));
+}
+
+static void add_rows(int64_t user_id, const char *username, int count)
+{
+    add_rows_at(1000, user_id, username, count);
 }
 
 static void users_see_their_own_and_no_channels(void **state)
@@ -69,13 +78,24 @@ static void filters(void **state)
     assert_int_equal(data_int(&x, "total"), 3);
     x = ask_for(200, &as_root, "GET", "/api/logs?request_id=filtered-4", NULL);
     assert_int_equal(data_int(&x, "total"), 1);
-    x = ask_for(200, &as_root, "GET", "/api/log/search?keyword=FILTERED-&type=2", NULL);
+    x = ask_for(200, &as_root, "GET", "/api/log/search?keyword=filtered&type=2", NULL);
     assert_int_equal(data_int(&x, "total"), 6);
-    x = ask_for(200, &as_root, "GET", "/api/log/search?keyword=filtered%25", NULL);
-    assert_int_equal(data_int(&x, "total"), 0); // a per cent sign is one
+    x = ask_for(200, &as_root, "GET", "/api/log/search?keyword=even&username=filtered", NULL);
+    assert_int_equal(data_int(&x, "total"), 3);
+    x = ask_for(200, &as_root, "GET", "/api/log/search?keyword=filtered-4", NULL);
+    assert_int_equal(data_int(&x, "total"), 1);
+    assert_false(json_bool_at(x.data, "total_more", true));
+    x = ask_for(200, &as_root, "GET", "/api/log/search?keyword=filter", NULL);
+    assert_int_equal(data_int(&x, "total"), 0); // whole words only
+    ask_for(200, &as_root, "GET", "/api/logs?sort=-created_at", NULL);
+    ask_for(400, &as_root, "GET", "/api/logs?sort=created_at", NULL);
+    ask_for(200, &as_root, "GET", "/api/logs?p=100&page_size=100", NULL);
+    ask_for(400, &as_root, "GET", "/api/logs?p=101&page_size=100", NULL);
     ask_for(400, &as_root, "GET", "/api/logs?start_timestamp=x", NULL);
     ask_for(400, &as_root, "GET", "/api/logs?cursor=x", NULL);
-    ask_for(400, &as_root, "GET", "/api/logs?cursor=-1", NULL);
+    static const char *const cursors[] = {"-1", "5", "5.", ".5", "0.1", "5.-1", "5.1.1", "5.x"};
+    for (size_t i = 0; i < sizeof(cursors) / sizeof(*cursors); i++)
+        ask_for(400, &as_root, "GET", text_of("/api/logs?cursor=%s", cursors[i]), NULL);
 }
 
 static void cursors_neither_skip_nor_repeat(void **state)
@@ -96,7 +116,8 @@ static void cursors_neither_skip_nor_repeat(void **state)
             last = json_int_at(item, "id", 0);
             seen++;
         }
-        add_rows(8888, "cursor", 1); // what comes meanwhile belongs to none of the next pages
+        add_rows_at(5000, 8888, "cursor",
+                    1); // what comes meanwhile belongs to none of the next pages
         cursor = data_text(&x, "next_cursor");
     } while (*cursor && seen < 50);
     assert_int_equal(seen, 7);
@@ -114,8 +135,10 @@ static void deleting_leaves_a_trace(void **state)
     ask_for(403, &admin, "DELETE", path, NULL);
     ask_for(200, &as_root, "DELETE", path, NULL);
     ask_for(404, &as_root, "DELETE", path, NULL);
-    x = ask_for(200, &as_root, "GET", "/api/log/search?keyword=doomed-0&type=3", NULL);
-    assert_int_equal(data_int(&x, "total"), 1);
+    x = ask_for(200, &as_root, "GET", "/api/logs?type=3&page_size=1", NULL);
+    assert_non_null(strstr(x.text.p, "request doomed-0"));
+    x = ask_for(200, &as_root, "GET", "/api/logs?username=doomed", NULL);
+    assert_int_equal(data_int(&x, "total"), 0);
 }
 
 int main(void)

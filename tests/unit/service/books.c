@@ -122,12 +122,17 @@ void books_settle(int64_t number, int64_t user, int64_t token, int64_t quota, in
     char id[32];
     snprintf(id, sizeof(id), "r%lld", (long long)number);
     struct log_row row = {.request_id = id,
-                          .created_at = 1700000000 + number,
+                          .created_at = 1700000000 + number * 60,
                           .type = LOG_TYPE_CONSUME,
                           .user_id = user,
                           .token_id = token,
                           .channel_id = 1,
-                          .model_name = "m",
+                          .model_name = number % 3 ? "m" : "other",
+                          .prompt_tokens = quota / 2,
+                          .completion_tokens = quota % 7,
+                          .cached_tokens = quota / 3,
+                          .use_time_ms = number % 11,
+                          .first_token_ms = number % 5,
                           .quota = quota};
     ledger_settle(&row, token_quota);
 }
@@ -169,9 +174,32 @@ void books_token_balance(struct books *b, int64_t token, int64_t granted)
     balanced(b, "token", "tokens", "remain_quota", token, granted);
 }
 
+// The roll-up minus the log, key by key and sum by sum, is nothing.
+void books_rolled_up(struct books *b)
+{
+    assert_int_equal(
+        books_int(
+            b, "SELECT COUNT(*) FROM (SELECT 1 AS one FROM ("
+               "SELECT hour, user_id, token_id, channel_id, model_name, username, token_name,"
+               " requests, errors, prompt_tokens, completion_tokens, cached_tokens, quota,"
+               " use_time_ms, first_token_ms FROM usage_hours UNION ALL"
+               " SELECT created_at - created_at % 3600, user_id, token_id, channel_id, model_name,"
+               " username, token_name, CASE WHEN type = 2 THEN -1 ELSE 0 END,"
+               " CASE WHEN type = 5 THEN -1 ELSE 0 END, -prompt_tokens, -completion_tokens,"
+               " -cached_tokens, -quota, CASE WHEN type = 2 THEN -use_time_ms ELSE 0 END,"
+               " CASE WHEN type = 2 THEN -first_token_ms ELSE 0 END"
+               " FROM logs WHERE type IN (2, 5)) both_of_them"
+               " GROUP BY hour, user_id, token_id, channel_id, model_name, username, token_name"
+               " HAVING SUM(requests) <> 0 OR SUM(errors) <> 0 OR SUM(prompt_tokens) <> 0 OR"
+               " SUM(completion_tokens) <> 0 OR SUM(cached_tokens) <> 0 OR SUM(quota) <> 0 OR"
+               " SUM(use_time_ms) <> 0 OR SUM(first_token_ms) <> 0) different"),
+        0);
+}
+
 void books_flush(struct books *b, int64_t rows)
 {
     assert_true(ledger_flush(60000));
+    books_rolled_up(b);
     assert_int_equal(books_int(b, "SELECT COUNT(*) FROM logs"), rows);
     assert_int_equal(books_int(b, "SELECT COUNT(DISTINCT request_id) FROM logs"), rows);
 }

@@ -201,6 +201,7 @@ static void check_books(struct books *b, int64_t last)
     books_start(b); // recovers
     assert_true(ledger_flush(60000));
     books_stop(b);
+    books_rolled_up(b);
     int64_t count = check_records(b, used, &token_used);
     assert_true(count > ROUNDS && count <= last);
     for (int i = 0; i < USERS; i++) {

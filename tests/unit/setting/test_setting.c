@@ -151,6 +151,10 @@ static void what_is_set_is_loaded(void **state)
     assert_fine(set(b, "GroupRatio", "{\"default\":0.5,\"free\":0}"));
     assert_fine(set(b, "RetryTimes", "0"));
     assert_fine(set(b, "LogRetentionDays", "36500"));
+    assert_err(field_invalid, set(b, "UsageRetentionDays", "400")); // the log's search needs it
+    assert_fine(set(b, "LogRetentionDays", "90"));
+    assert_fine(set(b, "UsageRetentionDays", "400"));
+    assert_err(field_invalid, set(b, "LogRetentionDays", "401"));
     struct settings s = load(b, "");
     assert_int_equal(s.relay.retry_times, 0);
     assert_string_equal(s.site.system_name, "漢字");

@@ -86,7 +86,7 @@ static void start_services(void)
     fine(ledger_start(gateway.a, &options));
     fine(snapshot_setup(gateway.pool, gateway.a));
     fine(relay_setup(gateway.a, &boot, gateway.pool));
-    router_setup(&boot, gateway.pool);
+    router_setup(&boot, gateway.pool, gateway.pool);
 }
 
 static void start_loop(void)

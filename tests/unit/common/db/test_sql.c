@@ -96,9 +96,28 @@ static void from_tables(void **state)
                  "UPDATE [pairs] SET [a] = ?, [b] = ? WHERE [id] = ?");
     assert_built(lite, (struct sql_key){.verb = SQL_UPDATE_ONLY, .text = "b"},
                  "UPDATE [pairs] SET [b] = ? WHERE [id] = ?");
-    assert_built(lite, (struct sql_key){.verb = SQL_UPSERT, .text = "a, b"},
+    assert_built(lite, (struct sql_key){.verb = SQL_UPSERT, .rows = 1, .text = "a, b"},
                  "INSERT INTO [pairs] ([a], [b]) VALUES (?, ?) ON CONFLICT ([a], [b]) "
                  "DO UPDATE SET [a] = excluded.[a], [b] = excluded.[b]");
+}
+
+static void summed_columns(void **state)
+{
+    (void)state;
+    static const struct field fields[] = {
+        FIELD(struct pair, a), FIELD(struct pair, b, .flags = SUMMED), {0}};
+    static const struct table sums = TABLE("sums", struct pair, fields);
+    const struct db_words *both[] = {&sqlite_driver.words, &other};
+    static const char *const want[] = {
+        "INSERT INTO [sums] ([a], [b]) VALUES (?, ?) ON CONFLICT ([a]) DO UPDATE SET "
+        "[b] = [sums].[b] + excluded.[b]",
+        "INSERT INTO [sums] ([a], [b]) VALUES (?, ?) ON DUPLICATE KEY UPDATE "
+        "[b] = [sums].[b] + VALUES([b])"};
+    for (size_t i = 0; i < 2; i++) {
+        BUF_HERE(out, 4096);
+        sql_build(&out, both[i], (struct sql_key){SQL_UPSERT, 1, &sums, "a"});
+        assert_string_equal(out.p, want[i]);
+    }
 }
 
 static void from_tables_elsewhere(void **state)
@@ -108,9 +127,9 @@ static void from_tables_elsewhere(void **state)
                  "INSERT INTO [pairs] ([a], [b]) VALUES (?, ?) RETURNING [id]");
     assert_built(&other, (struct sql_key){.verb = SQL_INSERT, .rows = 2},
                  "INSERT INTO [pairs] ([a], [b]) VALUES (?, ?), (?, ?)");
-    assert_built(&other, (struct sql_key){.verb = SQL_UPSERT, .text = "a"},
-                 "INSERT INTO [pairs] ([a], [b]) VALUES (?, ?) ON DUPLICATE KEY UPDATE "
-                 "[a] = VALUES([a]), [b] = VALUES([b])");
+    assert_built(&other, (struct sql_key){.verb = SQL_UPSERT, .rows = 2, .text = "a"},
+                 "INSERT INTO [pairs] ([a], [b]) VALUES (?, ?), (?, ?) ON DUPLICATE KEY UPDATE "
+                 "[b] = VALUES([b])");
 }
 
 int main(void)
@@ -118,7 +137,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_and_places),      cmocka_unit_test(strings_and_comments_stay),
         cmocka_unit_test(unclosed_is_refused),   cmocka_unit_test(from_tables),
-        cmocka_unit_test(from_tables_elsewhere),
+        cmocka_unit_test(from_tables_elsewhere), cmocka_unit_test(summed_columns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,70 @@
+// The usage_hours table. Its indexes are cheap: a row is inserted once an hour, then only summed.
+
+#include "model/usage.h"
+
+static const struct field usage_fields[] = {
+    FIELD(struct usage_hour, hour),
+    FIELD(struct usage_hour, user_id),
+    FIELD(struct usage_hour, token_id),
+    FIELD(struct usage_hour, channel_id),
+    FIELD(struct usage_hour, model_name, .max = 191),
+    FIELD(struct usage_hour, username, .max = 64),
+    FIELD(struct usage_hour, token_name, .max = 64),
+    FIELD(struct usage_hour, requests, .flags = SUMMED),
+    FIELD(struct usage_hour, errors, .flags = SUMMED),
+    FIELD(struct usage_hour, others, .flags = SUMMED),
+    FIELD(struct usage_hour, prompt_tokens, .flags = SUMMED),
+    FIELD(struct usage_hour, completion_tokens, .flags = SUMMED),
+    FIELD(struct usage_hour, cached_tokens, .flags = SUMMED),
+    FIELD(struct usage_hour, quota, .flags = SUMMED),
+    FIELD(struct usage_hour, use_time_ms, .flags = SUMMED),
+    FIELD(struct usage_hour, first_token_ms, .flags = SUMMED),
+    {0},
+};
+
+#define UNIQUE_COLUMNS "hour, user_id, token_id, channel_id, model_name, username, token_name"
+const char usage_unique[] = UNIQUE_COLUMNS;
+
+static const struct table_index usage_indexes[] = {{UNIQUE_COLUMNS, true},
+                                                   {"user_id, hour", false},
+                                                   {"username, hour", false},
+                                                   {"token_name, hour", false},
+                                                   {"model_name, hour", false},
+                                                   {"channel_id, hour", false},
+                                                   {0}};
+
+const struct table usage_table =
+    TABLE("usage_hours", struct usage_hour, usage_fields, .indexes = usage_indexes);
+
+// enum log_type: 2 consume, 5 error.
+static const char rebuild[] =
+    "INSERT INTO usage_hours (" UNIQUE_COLUMNS ", requests, errors, others, prompt_tokens,"
+    " completion_tokens, cached_tokens, quota, use_time_ms, first_token_ms)"
+    " SELECT created_at - created_at % 3600, user_id, token_id, channel_id, model_name, username,"
+    " token_name,"
+    " SUM(CASE WHEN type = 2 THEN 1 ELSE 0 END),"
+    " SUM(CASE WHEN type = 5 THEN 1 ELSE 0 END),"
+    " SUM(CASE WHEN type IN (2, 5) THEN 0 ELSE 1 END),"
+    " SUM(CASE WHEN type IN (2, 5) THEN prompt_tokens ELSE 0 END),"
+    " SUM(CASE WHEN type IN (2, 5) THEN completion_tokens ELSE 0 END),"
+    " SUM(CASE WHEN type IN (2, 5) THEN cached_tokens ELSE 0 END),"
+    " SUM(CASE WHEN type IN (2, 5) THEN quota ELSE 0 END),"
+    " SUM(CASE WHEN type = 2 THEN use_time_ms ELSE 0 END),"
+    " SUM(CASE WHEN type = 2 THEN first_token_ms ELSE 0 END)"
+    " FROM logs GROUP BY 1, 2, 3, 4, 5, 6, 7";
+
+struct err *usage_rebuild(struct db *db, struct arena *a)
+{
+    TRY(db_exec(db, a, NULL, "DELETE FROM usage_hours"));
+    return db_exec(db, a, NULL, rebuild);
+}
+
+struct err *usage_delete_step(struct db *db, struct arena *a, int64_t before, int64_t *changed)
+{
+    int64_t oldest = 0, last = before - USAGE_HOUR;
+    TRY(db_int(db, a, &oldest, "SELECT MIN(hour) FROM usage_hours"));
+    *changed = 0;
+    return oldest > last
+               ? NULL
+               : db_exec(db, a, changed, "DELETE FROM usage_hours WHERE hour = ?", P(oldest));
+}
