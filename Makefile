@@ -29,7 +29,7 @@ ninja --quiet -C build/$(1) | { grep -v 'no work to do' || true; }
 endef
 
 .PHONY: all build run test check fmt clean setup setup-test setup-all release asan tsan gcc clang \
-	bench fuzz matrix web web-dev web-types dist crash faults soak agents
+	bench fuzz matrix web web-dev web-types dist crash faults soak agents logs
 
 all: build
 
@@ -93,6 +93,7 @@ bench: build
 
 # The proofs, see tests/README.md.
 PROOF := setup-test release
+comma := ,
 
 crash: $(PROOF)
 	@$(BUN) tests/crash/crash.ts --rounds $(or $(ROUNDS),20)
@@ -106,6 +107,10 @@ faults: $(PROOF)
 
 soak: $(PROOF)
 	@$(BUN) tests/soak/soak.ts --minutes $(or $(MINUTES),2)
+
+# Pages of a log of so many rows, on every database.
+logs: $(PROOF)
+	@$(BUN) tests/scale/logs.ts --rows $(or $(ROWS),1000000) --on $(or $(ON),sqlite$(comma)postgres$(comma)mysql)
 
 fuzz: setup-all
 	@$(MAKE) fuzz-build

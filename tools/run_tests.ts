@@ -18,7 +18,7 @@ const root = join(import.meta.dir, "..");
 const bun = process.execPath;
 const reports = join(root, "build/asan/reports");
 const ON_SERVERS =
-  /^common-db-test_(db|page|migrate|remote|db_pool_lane)$|^model-|^service-test_(setup|ledger(_kill)?)$/;
+  /^common-db-test_(db|page|migrate|remote|db_pool_lane)$|^model-|^service-test_(setup|ledger(_kill)?|log_(apart|search))$/;
 const ONLY_ON_SERVERS = "common-db-test_remote";
 const UNDER_TSAN = /relay|ledger|snapshot|lane|directory|journal|redis/;
 const UNIT_TIMEOUT_MS = 180_000;

@@ -186,7 +186,6 @@ static struct err *check_relay(struct arena *a, const struct settings *s)
     return NULL;
 }
 
-<<<<<<< HEAD
 static struct err *check_limits(struct arena *a, const char *key, yyjson_val *map)
 {
     size_t i, max;
@@ -223,25 +222,21 @@ static struct err *check_limit(struct arena *a, const struct settings *s)
         {"ModelRateLimits", s->limit.models, check_limits_of},
     };
     return check_maps(a, maps, sizeof(maps) / sizeof(*maps));
-=======
+}
+
 // Searches in the log go by the roll-up: it must not be deleted first.
 static struct err *check_site(struct arena *a, const struct settings *s)
 {
     int logs = s->site.log_retention_days, usage = s->site.usage_retention_days;
     bool longer = usage == 0 || (logs != 0 && usage >= logs);
     return longer ? NULL : err_new(a, &err_field_invalid, "UsageRetentionDays");
->>>>>>> e64dc2d (logs: hourly roll-ups, searches by time and roll-up, a log database of its own)
 }
 
 const struct setting_group setting_groups[] = {
     {"ratio", ratio_fields, offsetof(struct settings, ratio), prices_default, check_ratio},
     {"relay", relay_fields, offsetof(struct settings, relay), NULL, check_relay},
     {"user", user_fields, offsetof(struct settings, user), NULL, NULL},
-<<<<<<< HEAD
-    {"site", site_fields, offsetof(struct settings, site), NULL, NULL},
-    {"limit", limit_fields, offsetof(struct settings, limit), NULL, check_limit},
-=======
     {"site", site_fields, offsetof(struct settings, site), NULL, check_site},
->>>>>>> e64dc2d (logs: hourly roll-ups, searches by time and roll-up, a log database of its own)
+    {"limit", limit_fields, offsetof(struct settings, limit), NULL, check_limit},
     {0},
 };

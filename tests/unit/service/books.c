@@ -20,6 +20,32 @@
 
 enum { CONNECTIONS = 8, WORKERS = 4 };
 
+static void migrate(struct books *b, struct db_pool *pool, const struct table *const *tables,
+                    const struct migration *migrations)
+{
+    DB(db);
+    assert_fine(db_lease(pool, b->a, &db));
+    assert_fine(db_migrate(db, b->a, tables, migrations));
+}
+
+void books_open(struct books *b)
+{
+    assert_fine(db_pool_open(b->a, b->dsn, CONNECTIONS, &b->pool));
+    b->log_pool = b->pool;
+    if (*b->log_dsn)
+        assert_fine(db_pool_open(b->a, b->log_dsn, CONNECTIONS, &b->log_pool));
+    b->o.pool = b->pool;
+    b->o.log_pool = b->log_pool;
+}
+
+void books_close(struct books *b)
+{
+    if (b->log_pool != b->pool)
+        db_pool_close(b->log_pool);
+    db_pool_close(b->pool);
+    b->pool = b->log_pool = NULL;
+}
+
 void books_make(struct books *b)
 {
     *b = (struct books){.a = arena_new()};
@@ -27,17 +53,23 @@ void books_make(struct books *b)
     folder_make(b->folder);
     snprintf(b->path, sizeof(b->path), "%s/db", b->folder);
     fixture_make(b->a, b->path, b->dsn, sizeof(b->dsn));
-    assert_fine(db_pool_open(b->a, b->dsn, CONNECTIONS, &b->pool));
-    DB(db);
-    assert_fine(db_lease(b->pool, b->a, &db));
-    assert_fine(db_migrate(db, b->a, model_tables, model_migrations));
-    b->o = (struct ledger_options){.pool = b->pool,
-                                   .node = "n1",
+    b->o = (struct ledger_options){.node = "n1",
                                    .data_dir = b->folder,
                                    .sync_ms = 5,
                                    .journal_bytes = 64 << 20,
                                    .chunk = 1000,
                                    .idle_ms = 3600 * 1000};
+    books_open(b);
+    migrate(b, b->pool, model_tables, model_migrations);
+}
+
+void books_set_apart(struct books *b)
+{
+    books_close(b);
+    snprintf(b->log_path, sizeof(b->log_path), "%s/log", b->folder);
+    fixture_make(b->a, b->log_path, b->log_dsn, sizeof(b->log_dsn));
+    books_open(b);
+    migrate(b, b->log_pool, model_log_tables, model_log_migrations);
 }
 
 void books_start(struct books *b)
@@ -59,8 +91,10 @@ void books_stop(struct books *b)
 void books_remove(struct books *b)
 {
     books_stop(b);
-    db_pool_close(b->pool);
+    books_close(b);
     fixture_remove(b->a, b->path, b->dsn);
+    if (*b->log_dsn)
+        fixture_remove(b->a, b->log_path, b->log_dsn);
     folder_remove(b->folder);
     arena_free(b->a);
 }
@@ -93,20 +127,40 @@ int64_t books_token(struct books *b, int64_t user, int64_t remain)
     return token.id;
 }
 
-int64_t books_int(struct books *b, const char *sql)
+static int64_t read_int(struct books *b, struct db_pool *pool, const char *sql)
 {
     int64_t n;
     DB(db);
-    assert_fine(db_lease(b->pool, b->a, &db));
+    assert_fine(db_lease(pool, b->a, &db));
     assert_fine(db_int(db, b->a, &n, sql));
     return n;
 }
 
-void books_exec(struct books *b, const char *sql)
+static void run(struct books *b, struct db_pool *pool, const char *sql)
 {
     DB(db);
-    assert_fine(db_lease(b->pool, b->a, &db));
+    assert_fine(db_lease(pool, b->a, &db));
     assert_fine(db_exec(db, b->a, NULL, sql));
+}
+
+int64_t books_int(struct books *b, const char *sql)
+{
+    return read_int(b, b->pool, sql);
+}
+
+void books_exec(struct books *b, const char *sql)
+{
+    run(b, b->pool, sql);
+}
+
+int64_t books_log_int(struct books *b, const char *sql)
+{
+    return read_int(b, b->log_pool, sql);
+}
+
+void books_log_exec(struct books *b, const char *sql)
+{
+    run(b, b->log_pool, sql);
 }
 
 int64_t books_lease(struct books *b, const char *kind, int64_t id)
@@ -178,7 +232,7 @@ void books_token_balance(struct books *b, int64_t token, int64_t granted)
 void books_rolled_up(struct books *b)
 {
     assert_int_equal(
-        books_int(
+        books_log_int(
             b, "SELECT COUNT(*) FROM (SELECT 1 AS one FROM ("
                "SELECT hour, user_id, token_id, channel_id, model_name, username, token_name,"
                " requests, errors, prompt_tokens, completion_tokens, cached_tokens, quota,"
@@ -200,6 +254,6 @@ void books_flush(struct books *b, int64_t rows)
 {
     assert_true(ledger_flush(60000));
     books_rolled_up(b);
-    assert_int_equal(books_int(b, "SELECT COUNT(*) FROM logs"), rows);
-    assert_int_equal(books_int(b, "SELECT COUNT(DISTINCT request_id) FROM logs"), rows);
+    assert_int_equal(books_log_int(b, "SELECT COUNT(*) FROM logs"), rows);
+    assert_int_equal(books_log_int(b, "SELECT COUNT(DISTINCT request_id) FROM logs"), rows);
 }

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -102,9 +103,7 @@ static void child(struct books *b, int64_t first, int pipe)
 {
     static struct spender spenders[THREADS];
     b->a = arena_new();
-    if (db_pool_open(b->a, b->dsn, 8, &b->pool))
-        _exit(2);
-    b->o.pool = b->pool;
+    books_open(b);
     b->o.idle_ms = 1;
     b->o.chunk = 3000;
     workers_start(3);
@@ -168,7 +167,7 @@ static struct rows read_logs(struct books *b)
 {
     struct rows rows = {0};
     DB(db);
-    assert_fine(db_lease(b->pool, b->a, &db));
+    assert_fine(db_lease(b->log_pool, b->a, &db));
     struct err *e = db_list(db, b->a, &log_table, &rows, "id > 0 ORDER BY id");
     return e ? (struct rows){0} : rows;
 }
@@ -224,11 +223,9 @@ static void killed_at_any_moment(void **state)
     int64_t last = 0;
     for (int round = 0; round < ROUNDS; round++) {
         // The connections of this process must not be open across the fork.
-        db_pool_close(b->pool);
-        b->pool = NULL;
+        books_close(b);
         last = round_of(b, last);
-        assert_fine(db_pool_open(b->a, b->dsn, 8, &b->pool));
-        b->o.pool = b->pool;
+        books_open(b);
         for (int i = 0; i < USERS; i++)
             books_balance(b, users[i], GRANTED); // even before anybody recovers
     }
@@ -246,6 +243,15 @@ static int set_up(void **state)
     return 0;
 }
 
+// The log in a database of its own: each of the two is killed at a moment of its own.
+static int set_up_apart(void **state)
+{
+    assert_int_equal(set_up(state), 0);
+    memset(fates, 0, sizeof(fates));
+    books_set_apart(*state);
+    return 0;
+}
+
 static int tear_down(void **state)
 {
     books_remove(*state);
@@ -256,6 +262,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(killed_at_any_moment, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(killed_at_any_moment, set_up_apart, tear_down),
     };
     log_setup("error", "text");
     return cmocka_run_group_tests(tests, NULL, NULL);
