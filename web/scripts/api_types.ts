@@ -66,7 +66,11 @@ export function write(api: OpenApi): string {
     "  page?: number;",
     "  page_size: number;",
     "  total?: number;",
+    "  /** There are more than `total`. */",
+    "  total_more?: boolean;",
     "  next_cursor?: string | null;",
+    "  /** The page is not full because time was up: it was searched back to here. */",
+    "  searched_to?: number;",
     "  items: T[];",
     "}",
   ];

@@ -5,7 +5,11 @@ export interface Page<T> {
   page?: number;
   page_size: number;
   total?: number;
+  /** There are more than `total`. */
+  total_more?: boolean;
   next_cursor?: string | null;
+  /** The page is not full because time was up: it was searched back to here. */
+  searched_to?: number;
   items: T[];
 }
 
@@ -205,6 +209,7 @@ export interface Log {
   model_name: string;
   prompt_tokens: number;
   completion_tokens: number;
+  cached_tokens: number;
   quota: number;
   use_time_ms: number;
   first_token_ms: number;
@@ -783,7 +788,7 @@ export interface Operations {
     body: undefined;
     data: Page<Log>;
   };
-  /** Everybody's log by a piece of its texts */
+  /** Everybody's log by a whole request id, user name, token name or model name */
   "GET /api/log/search": {
     params: undefined;
     query: { p?: number; page_size?: number; sort?: string; id?: number; request_id?: string; created_at?: number; type?: number; user_id?: number; username?: string; token_id?: number; token_name?: string; channel_id?: number; model_name?: string; is_stream?: boolean; group?: string; keyword?: string; start_timestamp?: number; end_timestamp?: number; cursor?: string };

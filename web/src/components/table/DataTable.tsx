@@ -376,7 +376,7 @@ export function DataTable<T extends { id: number }>(props: Props<T>) {
       ) : (
         <Grid {...props} choice={choice} selected={selected} />
       )}
-      {!nothing && !list.loading && <Pager list={list} />}
+      {(!nothing || list.hasMore) && !list.loading && <Pager list={list} />}
       {bulk && chosen.length > 0 && (
         <SelectionBar rows={chosen} bulk={bulk} clear={() => setKeys([])} />
       )}

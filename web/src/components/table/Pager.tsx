@@ -26,10 +26,12 @@ export function Pager<T>({ list }: { list: List<T> }) {
       <div className="tf-pager">
         <span className="tf-faint tf-small">
           {t("table.shown", { count: list.rows.length, value: format.number(list.rows.length) })}
+          {list.searchedTo !== undefined &&
+            ` · ${t("table.searched_to", { time: format.time(list.searchedTo) })}`}
         </span>
         {list.hasMore ? (
           <Button className="tf-outline" loading={list.loadingMore} onClick={list.loadMore}>
-            {t("table.load_more")}
+            {t(list.searchedTo === undefined ? "table.load_more" : "table.search_on")}
           </Button>
         ) : (
           <span className="tf-faint tf-small">{t("table.end")}</span>

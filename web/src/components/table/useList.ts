@@ -53,6 +53,8 @@ export interface List<T> {
   size: number;
   setSize: (size: number) => void;
   hasMore: boolean;
+  /** Where a search ran out of time, in seconds; loadMore goes on from there. */
+  searchedTo: number | undefined;
   loadMore: () => void;
   loadingMore: boolean;
   /** Every row that fits the filters, up to a bound: for exports. */
@@ -154,7 +156,7 @@ export function useList<K extends ListOperation>(options: ListOptions<K>): List<
       progress(found.length);
       next = answer.next_cursor;
       if (paging === "pages" ? found.length >= (answer.total ?? 0) : !next) break;
-      if (answer.items.length === 0) break;
+      if (answer.items.length === 0 && answer.searched_to === undefined) break;
     }
     return found;
   };
@@ -169,6 +171,7 @@ export function useList<K extends ListOperation>(options: ListOptions<K>): List<
     refresh: () => client.invalidateQueries({ queryKey: ["list"] }),
     paging,
     hasMore: cursor.hasNextPage,
+    searchedTo: paging === "cursor" ? cursor.data?.pages.at(-1)?.searched_to : undefined,
     loadMore: () => void cursor.fetchNextPage(),
     loadingMore: cursor.isFetchingNextPage,
     all,
@@ -210,6 +213,7 @@ export function useLocalList<T>(options: LocalOptions<T>): List<T> {
     refresh,
     paging: "pages",
     hasMore: false,
+    searchedTo: undefined,
     loadMore: () => {},
     loadingMore: false,
     all: () => Promise.resolve(fitting),

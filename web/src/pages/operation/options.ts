@@ -31,6 +31,7 @@ export const OPTIONS = [
   { key: "Notice", name: "notice", tab: "site", editor: "lines" },
   { key: "Footer", name: "footer", tab: "site", editor: "lines" },
   { key: "LogRetentionDays", name: "retention", tab: "site" },
+  { key: "UsageRetentionDays", name: "usage_retention", tab: "site" },
 ] as const satisfies readonly {
   key: string;
   name: string;
