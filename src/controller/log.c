@@ -177,6 +177,16 @@ struct err *api_log_search(struct http *x)
     return reply_list(x, 0, http_query(x, "keyword"));
 }
 
+static struct err *note_deletion(struct http *x, struct db *db, const struct log_row *row)
+{
+    const char *content =
+        arena_printf(x->arena, "Log %lld deleted: type %d, user %lld, request %s, quota %lld",
+                     (long long)row->id, row->type, (long long)row->user_id, row->request_id,
+                     (long long)row->quota);
+    struct audit what = {LOG_TYPE_MANAGE, x->exchange->request_id, x->ip, x->user, NULL, content};
+    return audit_write(db, x->arena, &what);
+}
+
 // Who deletes a line of the books leaves one.
 struct err *api_log_delete(struct http *x)
 {
@@ -189,11 +199,7 @@ struct err *api_log_delete(struct http *x)
     TRY(tx.failed);
     TRY(db_find(db, x->arena, &log_table, &row, "id = ?", P(id)));
     TRY(db_exec(db, x->arena, NULL, "DELETE FROM logs WHERE id = ?", P(id)));
-    const char *content = arena_printf(
-        x->arena, "Log %lld deleted: type %d, user %lld, request %s, quota %lld", (long long)id,
-        row.type, (long long)row.user_id, row.request_id, (long long)row.quota);
-    struct audit what = {LOG_TYPE_MANAGE, x->exchange->request_id, x->ip, x->user, NULL, content};
-    TRY(audit_write(db, x->arena, &what));
+    TRY(note_deletion(x, db, &row));
     TRY(tx_commit(&tx, x->arena));
     return http_ok(x);
 }

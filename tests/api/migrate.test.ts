@@ -1,4 +1,4 @@
-// From every earlier state of the schema: data survive, and what comes out is what a fresh start makes.
+// From every earlier state of the schema: data survive, and it ends as a fresh start makes it.
 import { afterEach, describe, expect, test } from "bun:test";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";

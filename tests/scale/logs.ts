@@ -1,6 +1,6 @@
 // Pages of a large log, on every database: how long they take, and by which plan.
 //
-//   bun tests/scale/logs.ts [--rows 1000000] [--on sqlite,postgres,mysql]   # make logs ROWS=1000000
+//   bun tests/scale/logs.ts [--rows 1000000] [--on sqlite,postgres,mysql]  # make logs ROWS=…
 //
 // Makes the rows in SQL, lets the program index and roll them up as an upgrade does, then asks its
 // API. Fails when a page takes longer than SLOW_MS.

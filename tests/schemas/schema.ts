@@ -1,4 +1,4 @@
-// What a database looks like from outside: its statements, to keep a state, and a description, to compare states.
+// What a database looks like: as statements, to keep a state, and described, to compare states.
 import { SQL } from "bun";
 import { Database } from "bun:sqlite";
 import { spawnSync } from "node:child_process";
@@ -25,7 +25,7 @@ function openFile(path: string): Opened {
   return {
     kind: "sqlite",
     ask: async (sql) => db.query(sql).all() as Record<string, unknown>[],
-    run: async (sql) => db.exec(sql),
+    run: async (sql) => void db.exec(sql),
     close: async () => db.close(),
   };
 }
@@ -127,7 +127,7 @@ const INDEXES = {
     FROM information_schema.statistics WHERE table_schema = DATABASE()`,
 };
 
-/** Every column and every index, a line each, sorted: the order in which they came does not count. */
+/** Every column and every index, a line each, sorted: in which order they came does not count. */
 export async function describe(dsn: string): Promise<string[]> {
   const db = open(dsn);
   const lines =
