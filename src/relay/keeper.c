@@ -76,16 +76,16 @@ static int64_t days_ago(int days)
     return clock_now() - (int64_t)days * DAY_SECONDS;
 }
 
+typedef struct err *delete_step(struct db *db, struct arena *a, int64_t before, int64_t *changed);
+
 // In small steps with a rest between them, so that nobody waits long for the lock.
-static struct err *delete_until_done(struct arena *a,
-                                     struct err *(*step)(struct db *db, struct arena *a,
-                                                         int64_t before, int64_t *changed),
+static struct err *delete_until_done(struct arena *a, struct db_pool *pool, delete_step *step,
                                      int64_t before)
 {
     for (int64_t changed = 1; changed && !atomic_load(&keeper.stopping); uv_sleep(STEP_REST_MS)) {
         ARENA(scratch);
         DB(db);
-        TRY(db_lease(keeper.log_pool, a, &db));
+        TRY(db_lease(pool, a, &db));
         struct err *e = step(db, scratch, before, &changed);
         if (e)
             return err_new(a, e->kind, "%s", e->detail);
@@ -96,28 +96,28 @@ static struct err *delete_until_done(struct arena *a,
 static struct err *delete_logs(struct arena *a, const struct settings *s)
 {
     int days = s->site.log_retention_days;
-    return days ? delete_until_done(a, log_delete_step, days_ago(days)) : NULL;
+    return days ? delete_until_done(a, keeper.log_pool, log_delete_step, days_ago(days)) : NULL;
 }
 
 static struct err *delete_usage(struct arena *a, const struct settings *s)
 {
     int days = s->site.usage_retention_days;
-    return days ? delete_until_done(a, usage_delete_step, days_ago(days)) : NULL;
+    return days ? delete_until_done(a, keeper.log_pool, usage_delete_step, days_ago(days)) : NULL;
+}
+
+#define DELETE_EXPIRED(table)                                                                      \
+    "DELETE FROM " table " WHERE id IN (SELECT id FROM (SELECT id FROM " table                     \
+    " WHERE expires_at < ? LIMIT ?) old)"
+
+static struct err *session_step(struct db *db, struct arena *a, int64_t before, int64_t *changed)
+{
+    return db_exec(db, a, changed, DELETE_EXPIRED("sessions"), P(before), P((int)DELETE_STEP));
 }
 
 static struct err *delete_sessions(struct arena *a, const struct settings *s)
 {
-    int64_t before = days_ago(KEPT_SESSIONS_DAYS);
     (void)s;
-    for (int64_t changed = DELETE_STEP; changed >= DELETE_STEP && !atomic_load(&keeper.stopping);) {
-        DB(db);
-        TRY(db_lease(keeper.pool, a, &db));
-        TRY(db_exec(db, a, &changed,
-                    "DELETE FROM sessions WHERE id IN (SELECT id FROM (SELECT id FROM sessions"
-                    " WHERE expires_at < ? LIMIT ?) old)",
-                    P(before), P((int64_t)DELETE_STEP)));
-    }
-    return NULL;
+    return delete_until_done(a, keeper.pool, session_step, days_ago(KEPT_SESSIONS_DAYS));
 }
 
 // --- log rows that stand in the main database ------------------------------------------
@@ -136,14 +136,15 @@ static struct err *move_logs(struct arena *a, const struct settings *s)
     return NULL;
 }
 
+static struct err *kept_step(struct db *db, struct arena *a, int64_t before, int64_t *changed)
+{
+    return db_exec(db, a, changed, DELETE_EXPIRED("kept"), P(before), P((int)DELETE_STEP));
+}
+
 static struct err *delete_kept(struct arena *a, const struct settings *s)
 {
     (void)s;
-    return delete_until_done(
-        a,
-        "DELETE FROM kept WHERE id IN (SELECT id FROM (SELECT id FROM kept WHERE"
-        " expires_at < ? ORDER BY expires_at LIMIT ?) old)",
-        clock_now());
+    return delete_until_done(a, keeper.pool, kept_step, clock_now());
 }
 
 // --- memory ---------------------------------------------------------------------------

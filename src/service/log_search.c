@@ -274,8 +274,7 @@ static struct err *by_time(struct hunt *h)
 
 static bool has_rare_type(const struct db_filter *f)
 {
-    return text_eq(f->field, "type") && f->value.i != LOG_TYPE_CONSUME &&
-           f->value.i != LOG_TYPE_ERROR;
+    return text_eq(f->field, "type") && f->value.i != LOG_TYPE_CONSUME;
 }
 
 // What the roll-up must have counted for a row of this type to be there.
@@ -305,7 +304,7 @@ static struct err *keep_where(struct hunt *h, const struct query *q, struct db_w
 // A path for the filters, and what the roll-up is asked.
 static struct err *choose(struct hunt *h)
 {
-    bool guided = false, rare = false, errors = false;
+    bool guided = false, rare = false;
     QUERY(q);
     h->path = PATH_TIME;
     for (size_t i = 0; i < h->s->filter_count; i++) {
@@ -316,7 +315,6 @@ static struct err *choose(struct hunt *h)
         h->user_id = user ? f->value.i : h->user_id;
         h->looks |= !user;
         rare |= has_rare_type(f);
-        errors |= type && f->value.i == LOG_TYPE_ERROR;
         if (is_column_of_usage(f->field))
             put_hint(&q, f);
         if (type)
@@ -325,7 +323,7 @@ static struct err *choose(struct hunt *h)
     }
     if (h->path == PATH_DIRECT)
         return NULL;
-    if (guided || errors)
+    if (guided || (rare && h->user_id))
         h->path = PATH_HINTS;
     else if (rare)
         h->path = PATH_DIRECT;
@@ -382,9 +380,9 @@ static struct err *resolve(struct hunt *h, const char *word, struct query *out, 
         TRY(db_int(h->db, h->a, &n,
                    arena_printf(h->a,
                                 "SELECT COUNT(*) FROM (SELECT 1 AS one FROM usage_hours"
-                                " WHERE %s = ? LIMIT 1) x",
+                                " WHERE %s = ? ORDER BY hour DESC LIMIT ?) x",
                                 named[i]),
-                   P(word)));
+                   P(word), P((int)HINTS)));
         if (!n)
             continue;
         buf_printf(&out->sql, "%s%s = ?", *known ? " OR " : "(", named[i]);
