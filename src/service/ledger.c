@@ -11,7 +11,7 @@
 #include "common/log.h"
 #include "model/lease.h"
 #include "model/log.h"
-#include "service/bookkeeper.h"
+#include "service/booking.h"
 #include "service/journal.h"
 #include "service/metrics.h"
 #include "service/move.h"
@@ -38,21 +38,16 @@ enum topping {
 static struct {
     struct ledger_options o;
     struct journal *journal;
-    struct bookkeeper books[BOOKS_MOST]; // with a log database: first the balances', then the log's
-    int book_count;
     pthread_t thread;
     _Atomic bool stopping;
-    _Atomic int64_t settled, booked_records[BOOKS_MOST]; // since start
-    _Atomic int64_t even_ms;                             // when the two were last the same
-    _Atomic int top_ups;                                 // under way
-    pthread_mutex_t shown;                               // of:
-    struct journal_at booked; // the least of books' at, for others to look at
+    _Atomic int64_t settled; // since start
+    _Atomic int64_t even_ms; // when all of them were last booked
+    _Atomic int top_ups;     // under way
     struct shard {
         pthread_mutex_t lock;
         struct account *first;
     } shards[SHARDS];
-} ledger = {.shown = PTHREAD_MUTEX_INITIALIZER,
-            .shards = {[0 ... SHARDS - 1] = {.lock = PTHREAD_MUTEX_INITIALIZER}}};
+} ledger = {.shards = {[0 ... SHARDS - 1] = {.lock = PTHREAD_MUTEX_INITIALIZER}}};
 
 // --- accounts -------------------------------------------------------------------
 
@@ -355,53 +350,6 @@ void ledger_settle(const struct log_row *row, int64_t token_quota)
 
 // --- the bookkeeping thread -----------------------------------------------------------
 
-// How far all books are.
-static struct journal_at booked_by_all(void)
-{
-    struct journal_at least = ledger.books[0].at;
-    for (int i = 1; i < ledger.book_count; i++)
-        if (journal_before(ledger.books[i].at, least))
-            least = ledger.books[i].at;
-    return least;
-}
-
-static void show_position(void)
-{
-    struct journal_at at = booked_by_all();
-    journal_booked(ledger.journal, at);
-    pthread_mutex_lock(&ledger.shown);
-    ledger.booked = at;
-    pthread_mutex_unlock(&ledger.shown);
-}
-
-// Everything there is, batch by batch.
-static struct err *book(struct arena *a, int which)
-{
-    for (int count = 1; count;) {
-        arena_reset(a);
-        TRY(bookkeeper_batch(&ledger.books[which], a, &count));
-        atomic_fetch_add(&ledger.booked_records[which], count);
-        show_position();
-    }
-    return NULL;
-}
-
-// The log's own database, where it has one. Neither database waits for the other.
-static struct err *book_log(struct arena *a)
-{
-    if (ledger.book_count == 1)
-        return NULL;
-    ARENA(scratch);
-    struct err *e = book(scratch, 1);
-    return e ? err_new(a, e->kind, "log database: %s", e->detail) : NULL;
-}
-
-static struct err *book_all(struct arena *a)
-{
-    struct err *e = book(a, 0), *logs = book_log(a);
-    return e ? e : logs;
-}
-
 enum { SWEEP_AT_ONCE = 64 };
 
 // Frees what nobody holds and nothing is in; holds what has rested for long.
@@ -468,7 +416,8 @@ static void *keep_books(void *unused)
     bool complained = false;
     int64_t swept = clock_steady_ms();
     while (!atomic_load(&ledger.stopping)) {
-        struct err *balances = book(a, 0), *logs = book_log(a), *e = balances ? balances : logs;
+        struct err *balances = booking_balances(a), *logs = booking_log(a),
+                   *e = balances ? balances : logs;
         if (!e)
             atomic_store(&ledger.even_ms, clock_steady_ms());
         if (e && !complained)
@@ -482,7 +431,7 @@ static void *keep_books(void *unused)
         }
         if (e)
             pause_ms(RETRY_MS);
-        else if (journal_wait(ledger.journal, booked_by_all(), IDLE_WAIT_MS))
+        else if (journal_wait(ledger.journal, booking_place(), IDLE_WAIT_MS))
             pause_ms(GATHER_MS);
     }
     return NULL;
@@ -493,43 +442,15 @@ static void *keep_books(void *unused)
 static struct err *recover(struct arena *a)
 {
     ARENA(scratch);
-    struct err *e = book_all(scratch);
+    struct err *e = booking_all(scratch);
     if (e)
         return err_new(a, e->kind, "%s", e->detail);
     return move_all_out(&ledger.o, a);
 }
 
-static struct bookkeeper bookkeeper_for(struct db_pool *pool, int what, struct journal_at at)
-{
-    return (struct bookkeeper){.pool = pool,
-                               .journal = ledger.journal,
-                               .node = ledger.o.node,
-                               .what = what,
-                               .at = at,
-                               .booked = at};
-}
-
-static struct err *open_books(struct arena *a)
-{
-    struct journal_at at[BOOKS_MOST] = {{0, 0}};
-    bool apart = ledger.o.log_pool != ledger.o.pool;
-    const char *folder = arena_printf(a, "%s/journal", ledger.o.data_dir);
-    TRY(positions_find(&ledger.o, a, folder, at));
-    struct journal_at newest = journal_before(at[0], at[1]) ? at[1] : at[0];
-    struct journal_options options = {folder, ledger.o.node, log_table.fields, ledger.o.sync_ms,
-                                      ledger.o.journal_bytes};
-    TRY(journal_open(a, &options, newest, &ledger.journal));
-    ledger.book_count = apart ? 2 : 1;
-    ledger.books[0] =
-        bookkeeper_for(ledger.o.pool, apart ? BOOK_BALANCES : BOOK_BALANCES | BOOK_LOG, at[0]);
-    if (apart)
-        ledger.books[1] = bookkeeper_for(ledger.o.log_pool, BOOK_LOG, at[1]);
-    return NULL;
-}
-
 static void close_books(void)
 {
-    journal_close(ledger.journal);
+    booking_close();
     ledger.journal = NULL;
     free((char *)ledger.o.node);
     ledger.o.node = NULL;
@@ -539,10 +460,8 @@ static void close_books(void)
 
 static int64_t pending_records(void)
 {
-    int64_t booked =
-        atomic_load(&ledger.booked_records[0]); // first: it must not overtake the other
-    int64_t logged = atomic_load(&ledger.booked_records[ledger.book_count - 1]);
-    return atomic_load(&ledger.settled) - (logged < booked ? logged : booked);
+    int64_t booked = booking_count(); // first: it must not overtake the other
+    return atomic_load(&ledger.settled) - booked;
 }
 
 static int64_t pending_bytes(void)
@@ -577,7 +496,7 @@ struct err *ledger_start(struct arena *a, const struct ledger_options *o)
     if (!o->log_pool)
         ledger.o.log_pool = o->pool;
     atomic_store(&ledger.stopping, false);
-    struct err *e = open_books(a);
+    struct err *e = booking_open(a, &ledger.o, &ledger.journal);
     if (!e)
         e = recover(a);
     if (e) {
@@ -585,8 +504,7 @@ struct err *ledger_start(struct arena *a, const struct ledger_options *o)
         return e;
     }
     atomic_store(&ledger.settled, 0);
-    for (int i = 0; i < BOOKS_MOST; i++)
-        atomic_store(&ledger.booked_records[i], 0);
+    booking_count_anew();
     show_metrics();
     peers_setup(o->node, give_back_to_others);
     if (pthread_create(&ledger.thread, NULL, keep_books, NULL))
@@ -616,8 +534,8 @@ static void drop_accounts(struct shard *s)
 // The leases go back even if the log's own database is away.
 static struct err *close_accounts(struct arena *a)
 {
-    TRY(book(a, 0));
-    struct err *logs = book_log(a);
+    TRY(booking_balances(a));
+    struct err *logs = booking_log(a);
     TRY(move_all_out(&ledger.o, a));
     return logs ? logs : positions_even(&ledger.o, a);
 }
@@ -638,23 +556,15 @@ void ledger_stop(void)
     close_books();
 }
 
-static bool is_booked(struct journal_at end)
-{
-    pthread_mutex_lock(&ledger.shown);
-    struct journal_at at = ledger.booked;
-    pthread_mutex_unlock(&ledger.shown);
-    return at.segment > end.segment || (at.segment == end.segment && at.offset >= end.offset);
-}
-
 bool ledger_flush(int ms)
 {
     int64_t until = clock_steady_ms() + ms;
     while (journal_waiting(ledger.journal) && clock_steady_ms() < until)
         uv_sleep(5);
     struct journal_at end = journal_end(ledger.journal);
-    while (!is_booked(end) && clock_steady_ms() < until)
+    while (!booking_has(end) && clock_steady_ms() < until)
         uv_sleep(5);
-    return !journal_waiting(ledger.journal) && is_booked(end);
+    return !journal_waiting(ledger.journal) && booking_has(end);
 }
 
 void ledger_state(struct ledger_state *out)
