@@ -4,6 +4,7 @@ import { expect } from "bun:test";
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { ROOT_PASSWORD } from "../support/server";
 
 // What runs inside the page; the types of browsers are not those of the rest.
 declare const document: any;
@@ -31,6 +32,11 @@ export interface Look {
 
 export const lookName = (look: Look) =>
   `${look.language}-${look.theme}-${look.phone ? "phone" : "desktop"}`;
+
+export interface Inspection {
+  /** "colours": of a page that was looked at in another theme. */
+  axe?: "all" | "colours" | "none";
+}
 
 /** What the axe rules call serious; the others are advice. */
 const GRAVE = new Set(["serious", "critical"]);
@@ -82,6 +88,15 @@ export class Visitor {
     await this.quiet();
   }
 
+  /** Logs in, and goes there. */
+  async enter(path: string, username = "root", password = ROOT_PASSWORD): Promise<void> {
+    await this.go(`/login?next=${encodeURIComponent(path)}`, "input[name=username]");
+    await this.page.locator("input[name=username]").fill(username);
+    await this.page.locator("input[name=password]").fill(password);
+    await this.page.locator("button[type=submit]").click();
+    await this.page.locator(".tf-page-header").waitFor();
+  }
+
   /** Until nothing is loading any more. */
   async quiet(): Promise<void> {
     await this.page.waitForFunction(
@@ -92,7 +107,7 @@ export class Visitor {
   }
 
   /** Takes a picture, and notes what is wrong with the page as it is. */
-  async inspect(name: string, look: Look, { axe = true } = {}): Promise<void> {
+  async inspect(name: string, look: Look, { axe = "all" }: Inspection = {}): Promise<void> {
     await this.quiet();
     mkdirSync(SCREENSHOTS, { recursive: true });
     const path = join(SCREENSHOTS, `${name}-${lookName(look)}.png`);
@@ -100,19 +115,19 @@ export class Visitor {
     const found = [
       ...(await this.page.evaluate(tooWide)),
       ...(await this.page.evaluate(keysShown)),
-      ...(axe ? await this.grave() : []),
+      ...(axe === "none" ? [] : await this.grave(axe)),
     ];
     this.complaints.push(...found.map((text) => `${name}: ${text}`));
   }
 
-  private async grave(): Promise<string[]> {
+  private async grave(which: "all" | "colours"): Promise<string[]> {
     await this.page.evaluate(`(() => { ${axe.source} })()`);
-    const found = await this.page.evaluate(async () => {
+    const found = await this.page.evaluate(async (colours) => {
       const run = (globalThis as unknown as { axe: typeof axe }).axe.run;
       const { violations } = await run(
         // Semi names the days of its calendar by their dates, which is more than they show
         { exclude: [".semi-datepicker"] },
-        { resultTypes: ["violations"] },
+        { resultTypes: ["violations"], ...(colours ? { runOnly: ["color-contrast"] } : {}) },
       );
       return violations.map((one) => ({
         impact: one.impact,
@@ -121,7 +136,7 @@ export class Visitor {
           .map((node) => `${node.html.slice(0, 200)} ${node.any[0]?.message ?? ""}`)
           .join(" | ")}`,
       }));
-    });
+    }, which === "colours");
     return found.filter((one) => GRAVE.has(one.impact ?? "")).map((one) => one.text);
   }
 }

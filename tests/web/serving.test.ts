@@ -1,6 +1,6 @@
 // How the program serves its console: compressed, cached, careful; and that the types fit the API.
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { type OpenApi, write } from "../../web/scripts/api_types";
 import { TestServer } from "../support/server";
@@ -92,7 +92,8 @@ test("no inline script, no eval, no framing", async () => {
   expect(await answer.text()).not.toMatch(/<script(?![^>]*\bsrc=)/);
 });
 
-test("the first load for logging in is small", async () => {
+/** Adds up what a browser loads, compressed, with everything that is imported at once. */
+async function loadOf(begin: string[]): Promise<{ files: number; total: number }> {
   const seen = new Set<string>();
   let total = 0;
   const load = async (path: string) => {
@@ -112,10 +113,29 @@ test("the first load for logging in is small", async () => {
       : [...text.matchAll(/(?:src|href)="(\/[^"]+\.(?:js|css|svg))"/g)].map((found) => found[1]!);
     for (const name of names) await load(name);
   };
-  await load("/login");
-  console.log(`first load: ${Math.round(total / 1024)} KB in ${seen.size} files, without fonts`);
-  expect(total).toBeLessThan(250 * 1024);
+  for (const path of begin) await load(path);
+  return { files: seen.size, total };
+}
+
+test("the first load for logging in is small", async () => {
+  const { files, total } = await loadOf(["/login"]);
+  console.log(`first load: ${Math.round(total / 1024)} KB in ${files} files, without fonts`);
+  expect(total).toBeLessThan(300 * 1024);
 });
+
+test("no page is large", async () => {
+  const assets = readdirSync(join(import.meta.dir, "../../web/dist/assets"));
+  const pages = assets.filter((name) => /Page-[\w-]+\.js$/.test(name));
+  expect(pages.length).toBeGreaterThan(10);
+  const frame = assets.filter((name) => /^ConsoleFrame-.*\.js$/.test(name));
+  const styles = assets.filter((name) => name.endsWith(".css")).map((name) => `/assets/${name}`);
+  for (const page of pages) {
+    const scripts = [page, ...frame].map((name) => `/assets/${name}`);
+    // all styles there are: more than any page has
+    const { total } = await loadOf(["/login", ...scripts, ...styles]);
+    expect({ page, fits: total < 500 * 1024 ? "" : `${total} bytes` }).toEqual({ page, fits: "" });
+  }
+}, 60_000);
 
 test("the console's types are those of the program's own description", async () => {
   const api = (await (await fetch(`${server.url}/api/openapi.json`)).json()) as OpenApi;

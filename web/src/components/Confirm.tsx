@@ -1,6 +1,6 @@
 // Asks before something is done that cannot be undone, and names what will be gone:
 //   if (await confirm({ title, names: ["my key"], action: t("common.delete"), danger: true })) ...
-import { Button, Input, Modal } from "@douyinfe/semi-ui";
+import { Button, Input } from "@douyinfe/semi-ui";
 import {
   createContext,
   type ReactNode,
@@ -12,6 +12,7 @@ import {
   useState,
 } from "react";
 import { useTranslation } from "react-i18next";
+import { Dialog } from "./Sheet.tsx";
 
 export interface Question {
   title: string;
@@ -31,19 +32,23 @@ export const useConfirm = () => useContext(ConfirmContext);
 
 const NAMED = 6;
 
-function Dialog({ question, answer }: { question: Question; answer: (yes: boolean) => void }) {
+function ConfirmDialog({
+  question,
+  answer,
+}: {
+  question: Question;
+  answer: (yes: boolean) => void;
+}) {
   const { t } = useTranslation();
   const id = useId();
   const [typed, setTyped] = useState("");
   const names = question.names ?? [];
   const ready = question.typed === undefined || typed === question.typed;
   return (
-    <Modal
-      visible
+    <Dialog
       title={question.title}
       width={440}
-      centered
-      onCancel={() => answer(false)}
+      onClose={() => answer(false)}
       footer={
         <div className="tf-row tf-end">
           <Button className="tf-outline" onClick={() => answer(false)} autoFocus={!question.typed}>
@@ -83,7 +88,7 @@ function Dialog({ question, answer }: { question: Question; answer: (yes: boolea
           </div>
         )}
       </div>
-    </Modal>
+    </Dialog>
   );
 }
 
@@ -102,7 +107,7 @@ export function ConfirmProvider({ children }: { children: ReactNode }) {
   return (
     <ConfirmContext.Provider value={value}>
       {children}
-      {question && <Dialog question={question} answer={answer} />}
+      {question && <ConfirmDialog question={question} answer={answer} />}
     </ConfirmContext.Provider>
   );
 }

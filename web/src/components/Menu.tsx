@@ -1,7 +1,7 @@
 // A button that opens a list of things to do or to choose from.
 import { Dropdown } from "@douyinfe/semi-ui";
 import { Check } from "lucide-react";
-import { Fragment, type ReactElement, type ReactNode } from "react";
+import { cloneElement, Fragment, type ReactElement, type ReactNode, useRef } from "react";
 
 export interface MenuItem {
   key: string;
@@ -23,6 +23,14 @@ interface Props {
 export const tick = (on: boolean) => (on ? <Check size={15} /> : <span className="tf-no-tick" />);
 
 export function Menu({ items, title, button }: Props) {
+  const trigger = useRef<HTMLElement>(null);
+  // The item goes away: what it opens gives the focus back to the button. Not before the key that chose it is done with,
+  // or it would press what has the focus by then.
+  const choose = (run: MenuItem["run"]) =>
+    setTimeout(() => {
+      trigger.current?.focus({ preventScroll: true });
+      void run();
+    });
   return (
     <Dropdown
       trigger="click"
@@ -37,7 +45,7 @@ export function Menu({ items, title, button }: Props) {
               <Dropdown.Item
                 {...(danger ? { type: "danger" as const } : {})}
                 icon={icon}
-                onClick={() => void run()}
+                onClick={() => choose(run)}
               >
                 {label}
               </Dropdown.Item>
@@ -46,7 +54,7 @@ export function Menu({ items, title, button }: Props) {
         </Dropdown.Menu>
       }
     >
-      {button}
+      {cloneElement(button, { ref: trigger })}
     </Dropdown>
   );
 }

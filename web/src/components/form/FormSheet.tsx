@@ -1,9 +1,9 @@
 // A form that slides in from the side; leaving it with changes asks first.
-import { Button, SideSheet } from "@douyinfe/semi-ui";
+import { Button } from "@douyinfe/semi-ui";
 import { type ReactNode, useId } from "react";
 import { useTranslation } from "react-i18next";
-import { PHONE, useMedia } from "../../helpers/useMedia.ts";
 import { useConfirm } from "../Confirm.tsx";
+import { Sheet } from "../Sheet.tsx";
 import { FormBox } from "./fields.tsx";
 import type { Form } from "./useForm.ts";
 
@@ -19,7 +19,6 @@ interface Props<T extends object> {
 export function FormSheet<T extends object>(props: Props<T>) {
   const { t } = useTranslation();
   const id = useId();
-  const phone = useMedia(PHONE);
   const confirm = useConfirm();
   const close = async () => {
     const leave =
@@ -33,12 +32,10 @@ export function FormSheet<T extends object>(props: Props<T>) {
     if (leave) props.onClose();
   };
   return (
-    <SideSheet
-      visible
+    <Sheet
       title={props.title}
-      width={phone ? "100%" : (props.width ?? 480)}
-      onCancel={() => void close()}
-      closeOnEsc
+      width={props.width ?? 480}
+      onClose={() => void close()}
       footer={
         <div className="tf-row tf-end">
           <Button className="tf-outline" onClick={() => void close()}>
@@ -53,6 +50,6 @@ export function FormSheet<T extends object>(props: Props<T>) {
       <FormBox form={props.form} id={id}>
         {props.children}
       </FormBox>
-    </SideSheet>
+    </Sheet>
   );
 }

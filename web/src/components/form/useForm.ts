@@ -50,6 +50,8 @@ export function useForm<T extends object>(options: FormOptions<T>): Form<T> {
   latest.current = { options, values };
 
   const set = useCallback<Form<T>["set"]>((name, value) => {
+    // a number field tells its number again when one leaves it
+    if (Object.is(latest.current.values[name], value)) return;
     setValues((before) => ({ ...before, [name]: value }));
     setErrors((before) => ({ ...before, [name]: undefined }));
     setFailure(undefined);

@@ -2,7 +2,7 @@
 // and on a phone a list of cards.
 import { Button, Checkbox, Popover, Table } from "@douyinfe/semi-ui";
 import { Columns3, Download, type LucideIcon, RefreshCw, X } from "lucide-react";
-import { type ReactNode, useMemo, useState } from "react";
+import { memo, type ReactNode, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { type Cell, download, toCsv } from "../../helpers/csv.ts";
 import { notify } from "../../helpers/notify.ts";
@@ -204,6 +204,11 @@ function sortOrder(sort: string, key: string): "ascend" | "descend" | false {
   return sort === `-${key}` ? "descend" : false;
 }
 
+/** Drawn again only when its row is another one: selecting must not draw a hundred rows. */
+const Cell = memo(function Cell<T>(props: { row: T; render: (row: T) => ReactNode }) {
+  return <>{props.render(props.row)}</>;
+}) as <T>(props: { row: T; render: (row: T) => ReactNode }) => ReactNode;
+
 type Selected = { keys: number[]; set: (keys: number[]) => void };
 
 function Grid<T extends { id: number }>(
@@ -218,7 +223,7 @@ function Grid<T extends { id: number }>(
     align: column.align ?? ("left" as const),
     ...(column.width ? { width: column.width } : {}),
     ...(column.sort ? { sorter: true, sortOrder: sortOrder(list.sort, column.key) } : {}),
-    render: (_: unknown, row: T) => column.render(row),
+    render: (_: unknown, row: T) => <Cell row={row} render={column.render} />,
   }));
   const end = {
     title: <span className="tf-visually-hidden">{t("table.actions")}</span>,
@@ -229,7 +234,7 @@ function Grid<T extends { id: number }>(
     width: 100,
     render: (_: unknown, row: T) => (
       <div className="tf-row-actions" onClick={(event) => event.stopPropagation()}>
-        {actions?.(row)}
+        {actions && <Cell row={row} render={actions} />}
       </div>
     ),
   };

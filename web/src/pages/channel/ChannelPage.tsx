@@ -1,8 +1,9 @@
 // The upstreams: which models they serve, how well they do, and everything that can be done to them.
-import { Button, Input, Modal, Tooltip } from "@douyinfe/semi-ui";
+import { Button, Input, Tooltip } from "@douyinfe/semi-ui";
 import { Cable, Copy, Gauge, KeyRound, Pencil, ScrollText, Tag, Trash2 } from "lucide-react";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { Dialog } from "../../components/Sheet.tsx";
 import { useNavigate, useSearchParams } from "react-router";
 import { PlainTag } from "../../components/basics.tsx";
 import { idColumn, moneyColumn, textColumn, timeColumn } from "../../components/table/cells.tsx";
@@ -146,12 +147,10 @@ function TagDialog({ channels, onClose, onDone }: TagProps) {
     }
   };
   return (
-    <Modal
-      visible
-      centered
+    <Dialog
       width={420}
       title={t("channel.set_tag")}
-      onCancel={onClose}
+      onClose={onClose}
       footer={
         <div className="tf-row tf-end">
           <Button className="tf-outline" onClick={onClose}>
@@ -174,7 +173,7 @@ function TagDialog({ channels, onClose, onDone }: TagProps) {
           autoFocus
         />
       </div>
-    </Modal>
+    </Dialog>
   );
 }
 

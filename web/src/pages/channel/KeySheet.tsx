@@ -1,11 +1,11 @@
 // A channel's keys: which work, which rest, which are out of service and why.
-import { Button, SideSheet } from "@douyinfe/semi-ui";
+import { Button } from "@douyinfe/semi-ui";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Bars, Empty, Failure, StatusTag, When } from "../../components/basics.tsx";
+import { Sheet } from "../../components/Sheet.tsx";
 import { notify } from "../../helpers/notify.ts";
-import { PHONE, useMedia } from "../../helpers/useMedia.ts";
 import { useFormat } from "../../i18n/useFormat.ts";
 import type { Channel, ChannelKey } from "../../models/api.ts";
 import { CHANNEL_STATUS } from "../../models/channel.ts";
@@ -31,7 +31,6 @@ function State({ one }: { one: ChannelKey }) {
 export function KeySheet({ channel, onClose }: { channel: Channel; onClose: () => void }) {
   const { t } = useTranslation();
   const client = useQueryClient();
-  const phone = useMedia(PHONE);
   const [busy, setBusy] = useState<string>();
   const params = { id: channel.id };
   const keys = useQuery({
@@ -51,13 +50,7 @@ export function KeySheet({ channel, onClose }: { channel: Channel; onClose: () =
     }
   };
   return (
-    <SideSheet
-      visible
-      closeOnEsc
-      width={phone ? "100%" : 520}
-      title={t("channel.keys_of", { name: channel.name })}
-      onCancel={onClose}
-    >
+    <Sheet width={520} title={t("channel.keys_of", { name: channel.name })} onClose={onClose}>
       <div className="tf-stack">
         <p className="tf-muted">{t("channel.keys_text")}</p>
         {keys.error ? (
@@ -94,6 +87,6 @@ export function KeySheet({ channel, onClose }: { channel: Channel; onClose: () =
           </ul>
         )}
       </div>
-    </SideSheet>
+    </Sheet>
   );
 }

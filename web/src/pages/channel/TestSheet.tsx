@@ -1,13 +1,13 @@
 // Asks a channel's models something small, one by one or all, and shows how long they took.
-import { Button, SideSheet } from "@douyinfe/semi-ui";
+import { Button } from "@douyinfe/semi-ui";
 import { useQueryClient } from "@tanstack/react-query";
 import { Play } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { StatusTag } from "../../components/basics.tsx";
 import { ModelName } from "../../components/Logo.tsx";
+import { Sheet } from "../../components/Sheet.tsx";
 import { messageOf } from "../../helpers/notify.ts";
-import { PHONE, useMedia } from "../../helpers/useMedia.ts";
 import { useFormat } from "../../i18n/useFormat.ts";
 import type { Channel } from "../../models/api.ts";
 import { listOf } from "../../models/channel.ts";
@@ -20,7 +20,6 @@ const AT_ONCE = 2;
 export function TestSheet({ channel, onClose }: { channel: Channel; onClose: () => void }) {
   const { t } = useTranslation();
   const format = useFormat();
-  const phone = useMedia(PHONE);
   const client = useQueryClient();
   const [results, setResults] = useState<Record<string, Result>>({});
   const [busy, setBusy] = useState(false);
@@ -57,13 +56,7 @@ export function TestSheet({ channel, onClose }: { channel: Channel; onClose: () 
   };
   const done = Object.values(results).filter((one) => one !== "busy").length;
   return (
-    <SideSheet
-      visible
-      closeOnEsc
-      width={phone ? "100%" : 520}
-      title={t("channel.test_title", { name: channel.name })}
-      onCancel={onClose}
-    >
+    <Sheet width={520} title={t("channel.test_title", { name: channel.name })} onClose={onClose}>
       <div className="tf-stack">
         <p className="tf-muted">{t("channel.test_text")}</p>
         <div className="tf-row tf-between">
@@ -111,6 +104,6 @@ export function TestSheet({ channel, onClose }: { channel: Channel; onClose: () 
           })}
         </ul>
       </div>
-    </SideSheet>
+    </Sheet>
   );
 }

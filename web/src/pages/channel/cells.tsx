@@ -1,5 +1,5 @@
 // What a channel's row shows: its provider, its state with the reason, numbers that are changed in place.
-import { InputNumber, Tooltip } from "@douyinfe/semi-ui";
+import { Tooltip } from "@douyinfe/semi-ui";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -106,37 +106,37 @@ interface InlineProps {
   label: string;
 }
 
-/** Sent when one leaves the field or presses Enter; Escape brings back what was. */
+/** Sent when one leaves the field or presses Enter; Escape brings back what was. A plain input: a list has many. */
 export function InlineNumber({ channel, name, label }: InlineProps) {
   const client = useQueryClient();
-  const [value, setValue] = useState(channel[name]);
-  useEffect(() => setValue(channel[name]), [channel, name]);
+  const [text, setText] = useState(String(channel[name]));
+  useEffect(() => setText(String(channel[name])), [channel, name]);
   const send = async () => {
+    const value = Number(text);
+    if (!text.trim() || !Number.isInteger(value)) return setText(String(channel[name]));
     if (value === channel[name]) return;
     try {
       await call("PUT /api/channel", { body: { id: channel.id, [name]: value } });
       await client.invalidateQueries({ queryKey: ["list"] });
     } catch (error) {
-      setValue(channel[name]);
+      setText(String(channel[name]));
       notify.failed(error);
     }
   };
   return (
-    <span onClick={(event) => event.stopPropagation()}>
-      <InputNumber
-        size="small"
-        className="tf-inline-number"
-        hideButtons
-        aria-label={`${label}: ${channel.name}`}
-        value={value}
-        precision={0}
-        onNumberChange={(next) => setValue(next)}
-        onBlur={() => void send()}
-        onKeyDown={(event) => {
-          if (event.key === "Enter") void send();
-          if (event.key === "Escape") setValue(channel[name]);
-        }}
-      />
-    </span>
+    <input
+      type="number"
+      step={1}
+      className="tf-inline-number"
+      aria-label={`${label}: ${channel.name}`}
+      value={text}
+      onClick={(event) => event.stopPropagation()}
+      onChange={(event) => setText(event.target.value)}
+      onBlur={() => void send()}
+      onKeyDown={(event) => {
+        if (event.key === "Enter") void send();
+        if (event.key === "Escape") setText(String(channel[name]));
+      }}
+    />
   );
 }

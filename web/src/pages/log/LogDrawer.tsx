@@ -1,12 +1,11 @@
 // One row of the log in full: how the amount came about, the channels that were tried, how long it took.
-import { SideSheet } from "@douyinfe/semi-ui";
 import { useQuery } from "@tanstack/react-query";
 import { ChevronDown, ChevronUp } from "lucide-react";
 import { type ReactNode, useEffect } from "react";
 import { useTranslation } from "react-i18next";
 import { Bars, CopyButton, Facts, Failure, Money } from "../../components/basics.tsx";
 import { JsonView } from "../../components/JsonView.tsx";
-import { PHONE, useMedia } from "../../helpers/useMedia.ts";
+import { Sheet } from "../../components/Sheet.tsx";
 import { useFormat } from "../../i18n/useFormat.ts";
 import type { Log } from "../../models/api.ts";
 import { type LogOther, readOther } from "../../models/log.ts";
@@ -145,7 +144,6 @@ function Details({ row, everybody }: { row: Log; everybody: boolean }) {
 
 export function LogDrawer({ id, rows, everybody, onMove, onClose }: Props) {
   const { t } = useTranslation();
-  const phone = useMedia(PHONE);
   const at = rows.findIndex((row) => row.id === id);
   const alone = useQuery({
     queryKey: ["log", id, everybody],
@@ -183,12 +181,9 @@ export function LogDrawer({ id, rows, everybody, onMove, onClose }: Props) {
     </button>
   );
   return (
-    <SideSheet
-      visible
-      width={phone ? "100%" : 520}
-      mask={phone}
-      closeOnEsc
-      onCancel={onClose}
+    <Sheet
+      beside
+      onClose={onClose}
       title={
         <span className="tf-row">
           <span className="tf-grow">{t("log.details")}</span>
@@ -206,6 +201,6 @@ export function LogDrawer({ id, rows, everybody, onMove, onClose }: Props) {
       ) : (
         <Bars lines={6} />
       )}
-    </SideSheet>
+    </Sheet>
   );
 }

@@ -1,11 +1,10 @@
 // One model: what each part of a request costs in each group, and how to ask for it.
-import { SideSheet } from "@douyinfe/semi-ui";
 import { useTranslation } from "react-i18next";
 import { CopyBox, PlainTag } from "../../components/basics.tsx";
 import { ModelLogo } from "../../components/Logo.tsx";
 import { Snippets } from "../../components/Snippets.tsx";
+import { Sheet } from "../../components/Sheet.tsx";
 import { PRICE_PARTS, pricesOf, tagsOf, vendorOf } from "../../helpers/models.ts";
-import { PHONE, useMedia } from "../../helpers/useMedia.ts";
 import { useFormat } from "../../i18n/useFormat.ts";
 import type { ModelPrice, Pricing } from "../../models/api.ts";
 import { useBase } from "../../services/queries.ts";
@@ -59,21 +58,18 @@ function PartTable({ model, groups }: Omit<Props, "onClose">) {
 
 export function PriceSheet({ model, groups, onClose }: Props) {
   const { t } = useTranslation();
-  const phone = useMedia(PHONE);
   const base = useBase();
   const vendor = vendorOf(model.model);
   return (
-    <SideSheet
-      visible
-      closeOnEsc
-      width={phone ? "100%" : 560}
+    <Sheet
+      width={560}
       title={
         <span className="tf-row">
           <ModelLogo model={model.model} />
           <span className="tf-ellipsis">{model.model}</span>
         </span>
       }
-      onCancel={onClose}
+      onClose={onClose}
     >
       <div className="tf-stack">
         <CopyBox text={model.model} what={t("model.name")} />
@@ -97,6 +93,6 @@ export function PriceSheet({ model, groups, onClose }: Props) {
         )}
         <Snippets base={base} model={model.model} />
       </div>
-    </SideSheet>
+    </Sheet>
   );
 }

@@ -1,6 +1,7 @@
 // The new key, whole, with the first request that uses it.
-import { Button, Modal } from "@douyinfe/semi-ui";
+import { Button } from "@douyinfe/semi-ui";
 import { useTranslation } from "react-i18next";
+import { Dialog } from "../../components/Sheet.tsx";
 import { CopyBox } from "../../components/basics.tsx";
 import { Snippets } from "../../components/Snippets.tsx";
 import type { Token } from "../../models/api.ts";
@@ -13,12 +14,10 @@ export function KeyMade({ token, onClose }: { token: Token; onClose: () => void 
   const allowed = token.model_limits_enabled ? token.model_limits.split(",")[0] : undefined;
   const model = allowed ?? pricing.data?.models.find((one) => one.priced)?.model ?? "gpt-4o";
   return (
-    <Modal
-      visible
-      centered
+    <Dialog
       width={640}
       title={t("token.made_title", { name: token.name })}
-      onCancel={onClose}
+      onClose={onClose}
       footer={
         <Button theme="solid" onClick={onClose}>
           {t("common.done")}
@@ -30,6 +29,6 @@ export function KeyMade({ token, onClose }: { token: Token; onClose: () => void 
         <CopyBox text={token.key} what={t("token.key_of", { name: token.name })} />
         <Snippets base={base} model={model} keyText={token.key} />
       </div>
-    </Modal>
+    </Dialog>
   );
 }
