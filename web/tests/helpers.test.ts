@@ -109,6 +109,9 @@ test("a model's price and maker", () => {
   ]);
   expect(vendorOf("openai/gpt-4o").name).toBe("OpenAI");
   expect(vendorOf("claude-opus-5").name).toBe("Anthropic");
+  expect(vendorOf("us.anthropic.claude-sonnet-4-5-20250929-v1:0").name).toBe("Anthropic");
+  expect(vendorOf("amazon.nova-pro-v1:0").name).toBe("Amazon");
+  expect(vendorOf("openai.gpt-oss-120b-1:0").name).toBe("OpenAI");
   expect(vendorOf("my-model").name).toBe("");
 });
 

@@ -91,9 +91,13 @@ const VENDORS: [pattern: RegExp, name: string, logo: string][] = [
 
 const NOBODY: Vendor = { name: "", logo: "" };
 
+/** What Bedrock writes before a model's name: where it may run, and who makes it. */
+const BEDROCK =
+  /^(?:(?:us|eu|apac|jp|au|ca|us-gov|global)\.)?(?:ai21|amazon|anthropic|cohere|deepseek|google|meta|minimax|mistral|moonshot|nvidia|openai|qwen|writer)\./;
+
 /** Who makes it, as its name tells; no name when it does not. */
 export function vendorOf(model: string): Vendor {
-  const text = model.toLowerCase().split("/").at(-1)!;
+  const text = model.toLowerCase().split("/").at(-1)!.replace(BEDROCK, "");
   const found = VENDORS.find(([pattern]) => pattern.test(text));
   return found ? { name: found[1], logo: found[2] } : NOBODY;
 }

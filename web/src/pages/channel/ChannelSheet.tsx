@@ -251,7 +251,9 @@ export function ChannelSheet({ channel, copy = false, onClose, onMade }: Props) 
         name="key"
         label={t("channel.key")}
         help={
-          id ? t("channel.key_keep", { count: channel?.key_count ?? 1 }) : t("channel.key_help")
+          id
+            ? t("channel.key_keep", { count: channel?.key_count ?? 1 })
+            : t(chosen?.name === "AWS" ? "channel.key_aws" : "channel.key_help")
         }
         rows={3}
         mono
