@@ -9,13 +9,23 @@
 enum { OUT_MOST = 16 << 20 };
 
 static const struct dialect *const all[] = {&openai_dialect, &claude_dialect, &responses_dialect,
-                                            &cohere_dialect};
+                                            &bedrock_dialect, &cohere_dialect};
 
 // Models whose families differ in what they take.
-static const char *const models[] = {
-    "gpt-4o",        "gpt-5.1",          "o3-mini",       "claude-sonnet-4-6",
-    "claude-opus-5", "claude-haiku-4-5", "claude-3-opus", "deepseek",
-    "unknown"};
+static const char *const models[] = {"gpt-4o",
+                                     "gpt-5.1",
+                                     "o3-mini",
+                                     "claude-sonnet-4-6",
+                                     "claude-opus-5",
+                                     "claude-haiku-4-5",
+                                     "claude-3-opus",
+                                     "deepseek",
+                                     "unknown",
+                                     "us.anthropic.claude-sonnet-4-5",
+                                     "amazon.nova-pro-v1:0",
+                                     "mistral.large",
+                                     "qwen.qwen3",
+                                     "writer"};
 
 static void expect_json(struct arena *a, struct str text)
 {
@@ -37,9 +47,9 @@ static void write_request(const struct dialect *to, const struct chat_request *r
     yyjson_val *root = NULL;
     struct chat_head head = {0};
     HOLDS(!json_read(a, buf_view(&out), &root) && !json_no_duplicates(a, root));
-    HOLDS(text_eq(json_text_at(root, "model"), target.model));
+    HOLDS(to->read_path || text_eq(json_text_at(root, "model"), target.model));
     HOLDS(!to->read_head(a, root, &head));
-    HOLDS(head.stream == target.stream);
+    HOLDS(to->read_path || head.stream == target.stream);
 }
 
 void dialects_request(const struct dialect *speaks, struct input in)
@@ -119,12 +129,17 @@ static void begin(struct replay *p, struct arena *a, const struct dialect *provi
     };
 }
 
-static void expect_frames(struct arena *a, struct str text)
+static const struct framing *framing_of(const struct dialect *d)
+{
+    return d == &bedrock_dialect ? &aws_eventstream_framing : &sse_framing;
+}
+
+static void expect_frames(struct arena *a, const struct framing *framing, struct str text)
 {
     struct cutter c = {0};
     struct frame f;
-    while (sse_framing.next(&c, text, false, a, &f)) {
-        HOLDS(f.payload.p);
+    while (framing->next(&c, text, false, a, &f)) {
+        HOLDS(f.payload.p && !f.broken);
         if (!str_is(f.payload, "[DONE]"))
             expect_json(a, f.payload);
     }
@@ -138,7 +153,7 @@ static void end(struct replay *p, struct err *e)
           u->cache_write_1h >= 0 && u->thinking >= 0);
     bool good = !e && p->reader.ended && !p->reader.failed;
     if (!p->metering && p->writer.stream)
-        expect_frames(p->a, buf_view(&p->out));
+        expect_frames(p->a, framing_of(p->writer.dialect), buf_view(&p->out));
     else if (!p->metering && good)
         expect_json(p->a, buf_view(&p->out));
     arena_free(p->reader.scratch);
@@ -148,14 +163,34 @@ static void end(struct replay *p, struct err *e)
 static struct err *read_frames(struct replay *p, struct cutter *c, struct str bytes, bool last)
 {
     struct frame f;
-    while (sse_framing.next(c, bytes, last, p->a, &f))
+    const struct framing *framing = framing_of(p->reader.dialect);
+    while (framing->next(c, bytes, last, p->a, &f))
         TRY(chat_read_frame(&p->reader, &f));
     return last ? chat_read_end(&p->reader) : NULL;
 }
 
+// "messageStop {...}" lines as the messages they stand for; "!" begins an exception's name.
+static struct str binary(struct arena *a, struct str lines)
+{
+    struct str line, name;
+    BUF_HERE(out, OUT_MOST);
+    while (str_next(&lines, '\n', &line)) {
+        struct str payload = line;
+        if (!str_next(&payload, ' ', &name))
+            continue;
+        bool exception = str_starts(name, "!");
+        aws_eventstream_write(&out, exception ? "exception" : "event",
+                              arena_str(a, str_skip(name, exception)), payload);
+    }
+    return (struct str){arena_strndup(a, out.p, out.n), out.n};
+}
+
 void dialects_stream(const struct dialect *provider, struct input in)
 {
+    ARENA(kept);
     unsigned flags = input_byte(&in), first = input_byte(&in);
+    if (provider == &bedrock_dialect)
+        in.text = binary(kept, in.text);
     size_t cut = in.text.n * first / 256;
     for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
         ARENA(a);

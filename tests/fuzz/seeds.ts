@@ -37,7 +37,10 @@ const isResponses = (body: string): boolean =>
 const isCohere = (body: string): boolean =>
   /"type":\s*"message-(start|end)"|"billed_units"/.test(body);
 
+const isBedrock = (body: string): boolean => /"stopReason"|"contentBlockIndex"|"__type"/.test(body);
+
 function spoken(head: string): string {
+  if (head.includes("/converse")) return "bedrock";
   if (head.includes("/v2/chat")) return "cohere";
   if (head.includes("/responses")) return "responses";
   return head.includes("/messages") ? "claude" : "openai";
@@ -55,7 +58,12 @@ function addCase(text: string, add: Add): void {
     }
     if (name !== "upstream answers" && name !== "caller gets") continue;
     const named = isResponses(body) ? "responses" : isClaude(body) ? "claude" : "openai";
-    const dialect = isCohere(body) ? "cohere" : named;
+    const dialect = isBedrock(body) ? "bedrock" : isCohere(body) ? "cohere" : named;
+    if (head.includes("vnd.amazon.eventstream")) {
+      add("stream-bedrock", body.trim());
+      if (head.includes(" hex")) add("eventstream", Buffer.from(body.replace(/\s/g, ""), "hex"));
+      continue;
+    }
     const streams = head.includes("event-stream");
     add(`${streams ? "stream" : "whole"}-${dialect}`, streams ? `${body.trim()}\n\n` : body.trim());
     add(streams ? "sse" : "json", body.trim());
