@@ -61,7 +61,10 @@ static struct err *on_event(void *self, const struct chat_event *ev)
     case CHAT_FAILED: take_error(r, &ev->error); break;
     default: break;
     }
-    return r->translated ? chat_write(&r->writer, ev) : NULL;
+    if (!r->translated)
+        return NULL;
+    relay_note_state(r, ev);
+    return chat_write(&r->writer, ev);
 }
 
 // --- beginning ------------------------------------------------------------------------

@@ -90,6 +90,8 @@ struct relay {
     bool on_worker;                 // this relay is in a worker's hands: nobody else touches it
     struct deadline linger;         // for an upstream that does not end after its last word
     void (*first)(struct relay *r); // what it waits for before it can be sent: hands itself over
+    bool state_asked;               // signed.c: what was kept is in the request
+    struct signing *signing;        // ... and what this reply gives to keep
     struct media *media;            // media.c: of this attempt, fetched
     bool translated;                // caller and provider speak different dialects
     bool parsed;
@@ -182,6 +184,10 @@ struct err *relay_parse(struct relay *r);   // the caller's request, once
 void relay_attempt_failed(struct relay *r, const struct err *e); // health, exclusion
 struct err *relay_said_error(struct relay *r);     // what a failure inside an answer means
 struct err *relay_upstream_error(struct relay *r); // what a status that is no success means
+
+// signed.c: state of thinking that the caller cannot carry
+void relay_note_state(struct relay *r, const struct chat_event *ev); // of the reply
+void relay_recall_state(struct relay *r); // into the request; sets r->first when it must be found
 
 // media.c: what stands at addresses in the request, where its provider wants the bytes. Sets
 // r->first when it must be fetched; called again when it is there.

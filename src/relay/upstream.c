@@ -174,7 +174,9 @@ static struct err *translate_body(struct relay *r)
         TRY(p->fix_request(&r->attempt, request));
     buf_clear(&r->dropped);
     r->target = (struct chat_target){r->sent_model, p->quirks, r->head.stream, &r->dropped};
-    TRY(relay_media(r));
+    relay_recall_state(r);
+    if (!r->first)
+        TRY(relay_media(r));
     if (r->first)
         return NULL;
     struct buf *body = NEW(r->arena, struct buf);
