@@ -160,10 +160,30 @@ static void free_buf(void *buf)
     buf_free(buf);
 }
 
+// What must be fetched before the request can be written: then r->first is set.
+static struct err *look_ahead(struct relay *r)
+{
+    relay_recall_state(r);
+    return r->first ? NULL : relay_media(r);
+}
+
+static struct err *override_params(struct relay *r, struct str body)
+{
+    const struct snapshot_channel *c = r->choice.channel;
+    struct json_text text;
+    struct json_edit edits[JSON_EDITS_MOST];
+    size_t count = 0;
+    TRY(json_text_read(r->arena, body, &text));
+    for (int i = 0; i < c->param_count && count < JSON_EDITS_MOST; i++)
+        edits[count++] =
+            (struct json_edit){arena_str(r->arena, c->params[i].name), c->params[i].value};
+    r->call->pieces = json_text_edit(r->arena, &text, edits, count, r->call->body, CALL_PIECES);
+    return NULL;
+}
+
 static struct err *translate_body(struct relay *r)
 {
     const struct provider *p = r->attempt.provider;
-    const struct snapshot_channel *c = r->choice.channel;
     TRY(relay_parse(r));
     if (r->request.kept && r->attempt.dialect != r->request.owner)
         return err_new(r->arena, &err_state_unsupported, "%s", r->request.kept);
@@ -174,9 +194,7 @@ static struct err *translate_body(struct relay *r)
         TRY(p->fix_request(&r->attempt, request));
     buf_clear(&r->dropped);
     r->target = (struct chat_target){r->sent_model, p->quirks, r->head.stream, &r->dropped};
-    relay_recall_state(r);
-    if (!r->first)
-        TRY(relay_media(r));
+    TRY(look_ahead(r));
     if (r->first)
         return NULL;
     struct buf *body = NEW(r->arena, struct buf);
@@ -187,16 +205,15 @@ static struct err *translate_body(struct relay *r)
         return err_new(r->arena, &err_body_too_large, "translated request");
     r->call->body[0] = buf_view(body);
     r->call->pieces = 1;
-    if (!c->param_count)
-        return NULL;
-    struct json_text text;
-    struct json_edit edits[JSON_EDITS_MOST];
-    size_t count = 0;
-    TRY(json_text_read(r->arena, buf_view(body), &text));
-    for (int i = 0; i < c->param_count && count < JSON_EDITS_MOST; i++)
-        edits[count++] =
-            (struct json_edit){arena_str(r->arena, c->params[i].name), c->params[i].value};
-    r->call->pieces = json_text_edit(r->arena, &text, edits, count, r->call->body, CALL_PIECES);
+    return r->choice.channel->param_count ? override_params(r, buf_view(body)) : NULL;
+}
+
+static struct err *write_body(struct relay *r)
+{
+    if (r->translated)
+        return translate_body(r);
+    if (!r->kept_id)
+        edit_body(r);
     return NULL;
 }
 
@@ -254,10 +271,7 @@ struct err *relay_prepare(struct relay *r)
     TRY(add_headers(r));
     r->hide_usage = asks_for_usage(r);
     r->call = NEW(r->arena, struct call);
-    if (r->translated)
-        TRY(translate_body(r));
-    else if (!r->kept_id)
-        edit_body(r);
+    TRY(write_body(r));
     TRY(url_parse(r->arena, r->attempt.url, &r->call->url));
     r->call->arena = r->arena;
     r->call->method = r->kept_id ? relay_kept_method(r) : "POST";
