@@ -7,6 +7,12 @@ import { useTranslation } from "react-i18next";
 import { NumberField, SelectField } from "../../components/form/choices.tsx";
 import { SwitchField, TextAreaField, TextField } from "../../components/form/fields.tsx";
 import { FormSheet } from "../../components/form/FormSheet.tsx";
+import {
+  LimitFields,
+  type Limits,
+  limitRules,
+  limitsOf,
+} from "../../components/form/LimitFields.tsx";
 import { MapField } from "../../components/form/MapField.tsx";
 import { type Form, useForm } from "../../components/form/useForm.ts";
 import { Logo, ModelLogo } from "../../components/Logo.tsx";
@@ -20,7 +26,7 @@ import { useGroupChoices } from "../../services/queries.ts";
 import { useTypes } from "./cells.tsx";
 import "./channel.css";
 
-interface Values {
+interface Values extends Limits {
   type: number;
   name: string;
   key: string;
@@ -60,6 +66,7 @@ const valuesOf = (channel?: Channel): Values => ({
   system_prompt: channel?.system_prompt ?? "",
   test_model: channel?.test_model ?? "",
   proxy: channel?.proxy ?? "",
+  ...limitsOf(channel),
 });
 
 const some = (): Rule<string[]> => (value, t) => (value.length ? undefined : t("form.required"));
@@ -177,6 +184,7 @@ export function ChannelSheet({ channel, copy = false, onClose, onMade }: Props) 
       model_mapping: [jsonObject()],
       header_override: [jsonObject()],
       param_override: [jsonObject()],
+      ...limitRules,
     },
     send: async ({ mode, key, ...values }) => {
       const row = {
@@ -313,6 +321,7 @@ export function ChannelSheet({ channel, copy = false, onClose, onMade }: Props) 
         label={t("channel.auto_ban")}
         help={t("channel.auto_ban_help")}
       />
+      <LimitFields form={form} help={t("channel.limits_help")} />
       <section className="tf-form tf-form-section">
         <h3>{t("channel.advanced")}</h3>
         <MapField

@@ -1,5 +1,5 @@
 // What the options are called here, in which group they stand, and how they are edited.
-export const TABS = ["prices", "groups", "relay", "user", "site"] as const;
+export const TABS = ["prices", "groups", "relay", "limits", "user", "site"] as const;
 export type Tab = (typeof TABS)[number];
 
 /** Texts: option.<name>, and option.<name>_help. */
@@ -19,6 +19,11 @@ export const OPTIONS = [
   { key: "BreakerRestSeconds", name: "breaker_rest", tab: "relay" },
   { key: "PreConsumedQuota", name: "reserve", tab: "relay" },
   { key: "ErrorLogEnabled", name: "error_log", tab: "relay" },
+  { key: "UserRateLimits", name: "user_limits", tab: "limits", editor: "json" },
+  { key: "ModelRateLimits", name: "model_limits", tab: "limits", editor: "json" },
+  { key: "GlobalRateLimit", name: "global_limit", tab: "limits", editor: "json" },
+  { key: "AddressRateLimit", name: "address_limit", tab: "limits", editor: "json" },
+  { key: "ApiAddressRateLimit", name: "api_limit", tab: "limits", editor: "json" },
   { key: "RegisterEnabled", name: "register", tab: "user" },
   { key: "PasswordLoginEnabled", name: "password_login", tab: "user" },
   { key: "QuotaForNewUser", name: "new_quota", tab: "user", editor: "usd" },

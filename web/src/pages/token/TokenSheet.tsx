@@ -6,6 +6,12 @@ import { useTranslation } from "react-i18next";
 import { type Choice, NumberField, SelectField } from "../../components/form/choices.tsx";
 import { SwitchField, TextAreaField, TextField } from "../../components/form/fields.tsx";
 import { FormSheet } from "../../components/form/FormSheet.tsx";
+import {
+  LimitFields,
+  type Limits,
+  limitRules,
+  limitsOf,
+} from "../../components/form/LimitFields.tsx";
 import { type Form, useForm } from "../../components/form/useForm.ts";
 import { ModelLogo } from "../../components/Logo.tsx";
 import { quotaToUsd, usdToQuota } from "../../helpers/format.ts";
@@ -17,7 +23,7 @@ import { NEVER } from "../../models/token.ts";
 import { call } from "../../services/api.ts";
 import { useGroups, usePricing } from "../../services/queries.ts";
 
-interface Values {
+interface Values extends Limits {
   name: string;
   unlimited_quota: boolean;
   /** In USD here; quota where it is sent. */
@@ -37,6 +43,7 @@ const valuesOf = (token?: Token): Values => ({
   group: token?.group ?? "",
   model_limits: token?.model_limits_enabled ? token.model_limits.split(",").filter(Boolean) : [],
   allow_ips: token?.allow_ips ?? "",
+  ...limitsOf(token),
 });
 
 /** Without what was not touched: what was spent meanwhile must stay spent. */
@@ -56,6 +63,7 @@ function bodyOf(values: Values, before: Values): TokenInput {
       .map((line) => line.trim())
       .filter(Boolean)
       .join("\n"),
+    ...limitsOf(values),
   };
 }
 
@@ -129,6 +137,7 @@ export function TokenSheet({ token, onClose, onMade }: Props) {
           (all as Values).unlimited_quota ? undefined : atLeast(0)(value, tr, all),
       ],
       allow_ips: [addressBlocks()],
+      ...limitRules,
     },
     send: async (values) => {
       const body = bodyOf(values, initial);
@@ -217,6 +226,7 @@ export function TokenSheet({ token, onClose, onMade }: Props) {
         mono
         optional
       />
+      <LimitFields form={form} help={t("token.limits_help")} />
     </FormSheet>
   );
 }
