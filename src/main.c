@@ -287,13 +287,14 @@ static struct err *start(struct arena *a)
     TRY(start_ledger(a));
     TRY(make_root(a));
     if (!text_is_empty(node.boot.redis_dsn))
-        limit_redis_start(node.boot.node_name);
+        limit_redis_setup(node.boot.node_name);
     TRY(relay_setup(a, &node.boot, node.pool));
     router_setup(&node.boot, node.pool, node.log_pool);
     workers_start(WORKER_THREADS);
     keeper_start(node.pool, node.log_pool);
     TRY(shared_start(node.pool, a, node.boot.redis_dsn, node.boot.node_name));
     watch_start();
+    limit_redis_start();
     return start_loops(a);
 }
 

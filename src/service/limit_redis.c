@@ -417,7 +417,7 @@ static void *run(void *unused)
     return NULL;
 }
 
-void limit_redis_start(const char *node)
+void limit_redis_setup(const char *node)
 {
     char random[9];
     rand_text(random, sizeof(random) - 1); // one that was killed and started again is another
@@ -425,6 +425,12 @@ void limit_redis_start(const char *node)
     redis_script_add(&bucket_script);
     redis_script_add(&held_script);
     redis_side.known = true;
+}
+
+void limit_redis_start(void)
+{
+    if (!redis_side.known)
+        return;
     if (pthread_create(&redis_side.thread, NULL, run, NULL))
         abort();
 }

@@ -15,9 +15,10 @@
 struct shares; // of one subject
 struct asking; // orders to be sent
 
-// Before Redis is started, where there is one: a thread that hands back what is idle, renews, and
-// lets nobody wait for long. Stopped before Redis is.
-void limit_redis_start(const char *node);
+void limit_redis_setup(const char *node); // before Redis is started, where there is one
+// After it: a thread that hands back what is idle, renews, and lets nobody wait for long. Stopped
+// before Redis is. Nothing happens where it was not set up.
+void limit_redis_start(void);
 void limit_redis_stop(void);
 
 bool limit_redis_known(void);        // there is a Redis, though it may be away

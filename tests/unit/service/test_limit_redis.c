@@ -45,8 +45,9 @@ static int set_up(void **state)
     o.address = (struct redis_address){"127.0.0.1", server_port(), "", "", 1};
     server_up("");
     loop = loop_new(0);
-    limit_redis_start("unit");
+    limit_redis_setup("unit");
     redis_start(&o);
+    limit_redis_start();
     return pthread_create(&loop_thread, NULL, run_loop, NULL);
 }
 
