@@ -41,7 +41,7 @@ export function ModelLogo({ model }: { model: string }) {
 /** A model's name with the sign of its maker; `short`: on one line, cut off where it must be. */
 export function ModelName({ model, short = false }: { model: string; short?: boolean }) {
   return (
-    <span className={short ? "tf-row tf-cell" : "tf-row"}>
+    <span className={short ? "tf-row tf-model-short" : "tf-row"}>
       <ModelLogo model={model} />
       <code className={short ? "tf-ellipsis" : "tf-wrap"} title={short ? model : undefined}>
         {model}
