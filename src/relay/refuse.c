@@ -22,6 +22,17 @@ static const struct {
     {&err_rate_limited, "rate_limit_exceeded", 429, 429, 429, 429, 429},
 };
 
+static int status_for(const struct dialect *speaks, size_t i)
+{
+    if (speaks == &claude_dialect)
+        return known[i].claude;
+    if (speaks == &gemini_dialect)
+        return known[i].gemini;
+    if (speaks == &cohere_dialect)
+        return known[i].cohere;
+    return speaks == &bedrock_dialect ? known[i].bedrock : known[i].openai;
+}
+
 static bool is_word(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
@@ -51,11 +62,7 @@ void relay_error_words(struct arena *a, const struct dialect *speaks, const stru
     for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
         if (known[i].kind != e->kind)
             continue;
-        out->status = speaks == &claude_dialect    ? known[i].claude
-                      : speaks == &gemini_dialect  ? known[i].gemini
-                      : speaks == &cohere_dialect  ? known[i].cohere
-                      : speaks == &bedrock_dialect ? known[i].bedrock
-                                                   : known[i].openai;
+        out->status = status_for(speaks, i);
         out->code = str_of(known[i].code);
     }
     bool theirs = e->kind == &err_upstream_rejected || e->kind == &err_upstream_rate_limited;
