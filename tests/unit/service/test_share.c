@@ -294,6 +294,20 @@ static void one_after_the_other_is_never_refused(void **state)
     }
 }
 
+static void what_there_was_no_room_for_is_not_used_again(void **state)
+{
+    (void)state;
+    begin(1, 0);
+    struct share *s = &world.nodes[1].share;
+    assert_true(take(0, 1));
+    pass(100);
+    assert_true(take(1, 1)); // ahead
+    pass(100);
+    share_use(s, -1, world.now_ms);
+    bool unsure;
+    assert_true(share_wait_ms(s, 1, world.now_ms, &unsure) > 0);
+}
+
 static void what_runs_for_long_is_said_again(void **state)
 {
     (void)state;
@@ -333,6 +347,7 @@ int main(void)
         T(a_request_larger_than_the_limit_needs_all_of_it),
         T(so_many_at_a_time_over_all_nodes),
         T(one_after_the_other_is_never_refused),
+        T(what_there_was_no_room_for_is_not_used_again),
         T(what_runs_for_long_is_said_again),
         T(an_answer_that_never_came_is_not_paid_twice),
     };
