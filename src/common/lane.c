@@ -117,16 +117,38 @@ void deadline_clear(struct loop *l, struct deadline *d)
 
 // --- the loop -----------------------------------------------------------------
 
-static void on_after_wait(uv_check_t *check)
+void round_end_add(struct loop *l, struct round_end *r)
 {
-    struct loop *l = check->data;
-    l->now_ms = clock_steady_ms();
+    r->next = l->round_ends;
+    l->round_ends = r;
 }
 
+void round_end_remove(struct loop *l, struct round_end *r)
+{
+    struct round_end **at = &l->round_ends;
+    while (*at && *at != r)
+        at = &(*at)->next;
+    if (*at)
+        *at = r->next;
+}
+
+static void end_round(struct loop *l)
+{
+    l->now_ms = clock_steady_ms();
+    for (struct round_end *r = l->round_ends; r; r = r->next)
+        r->run(r);
+}
+
+// After what the sockets brought, and before callbacks that close handles.
+static void on_after_wait(uv_check_t *check)
+{
+    end_round(check->data);
+}
+
+// After timers and idle work.
 static void on_before_wait(uv_prepare_t *prepare)
 {
-    struct loop *l = prepare->data;
-    l->now_ms = clock_steady_ms();
+    end_round(prepare->data);
 }
 
 struct loop *loop_new(int index)

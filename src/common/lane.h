@@ -21,6 +21,13 @@ struct deadline {
 
 enum { WHEEL_SLOTS = 512, WHEEL_TICK_MS = 256 };
 
+// What runs when a round of callbacks is over, before the loop waits again: what one round brings
+// for many connections is sent together, so that whoever receives it wakes up once. Embedded.
+struct round_end {
+    struct round_end *next;
+    void (*run)(struct round_end *r);
+};
+
 // One thread that runs callbacks. Everything in it belongs to that thread, but for the inbox.
 struct loop {
     uv_loop_t uv;
@@ -33,6 +40,7 @@ struct loop {
     uv_timer_t tick;
     uv_prepare_t before_wait;
     uv_check_t after_wait;
+    struct round_end *round_ends;
 
     uv_async_t wake;
     uv_mutex_t inbox_lock;
@@ -61,6 +69,9 @@ void loop_post(struct loop *l, struct job *job);
 
 void deadline_set(struct loop *l, struct deadline *d, int64_t in_ms); // again = move
 void deadline_clear(struct loop *l, struct deadline *d);
+
+void round_end_add(struct loop *l, struct round_end *r);
+void round_end_remove(struct loop *l, struct round_end *r); // not from within a round's end
 
 void workers_start(int threads);
 void workers_stop(void); // finishes what is queued, then joins

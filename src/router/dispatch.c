@@ -12,6 +12,7 @@
 #include "router/router.h"
 #include "router/web.h"
 #include "service/client_ip.h"
+#include "service/ledger.h"
 #include "service/metrics.h"
 #include "service/snapshot.h"
 #include "setting/boot.h"
@@ -305,6 +306,7 @@ const struct http_handlers *router_handlers(void)
         .on_head = on_head,
         .on_request = on_request,
         .on_reject = on_reject,
+        .before_send = ledger_write_down,
         .on_finish = on_finish,
     };
     return &handlers;

@@ -26,7 +26,8 @@ enum {
     FREE_BYTES_LEAST = 64 << 20, // on the disk, for new work to begin
     KEEP_BYTES = 16 << 20,       // booked, and kept all the same
     KEEP_SEGMENTS = 100,
-    LOOK_MS = 1000, // between two looks at the disk
+    FRAMES_AT_ONCE = 32 << 10, // and one frame
+    LOOK_MS = 1000,            // between two looks at the disk
 };
 
 struct journal {
@@ -40,7 +41,7 @@ struct journal {
     pthread_cond_t grew;
     int fd, old_fd; // old_fd: the segment before, not synced yet; -1: none
     struct journal_at end;
-    struct buf frame, spill;
+    struct buf frames, spill;           // to be written together; refused by the disk
     bool dirty, new_segment;            // to be synced: the file, the folder
     bool cramped, unsynced, no_segment; // why work is refused, besides the spill
 
@@ -87,18 +88,18 @@ static void judge(struct journal *j)
         log_info("journal: new work is admitted again");
 }
 
-// A whole frame or nothing. The place is fixed, so that what a full disk cut short is overwritten
-// by the next one even where it cannot be taken back.
-static bool write_frame(struct journal *j, struct str frame)
+// All of these whole frames or nothing. The place is fixed, so that what a full disk cut short is
+// overwritten by the next one even where it cannot be taken back.
+static bool write_frames(struct journal *j, struct str frames)
 {
-    if (!write_all(j->fd, frame, j->end.offset)) {
+    if (!write_all(j->fd, frames, j->end.offset)) {
         int why = errno;
         if (ftruncate(j->fd, j->end.offset))
             log_warn("journal: a half-written record stays until the next one");
         errno = why;
         return false;
     }
-    j->end.offset += (int64_t)frame.n;
+    j->end.offset += (int64_t)frames.n;
     j->dirty = true;
     return true;
 }
@@ -156,32 +157,57 @@ static bool open_segment(struct journal *j, int64_t segment)
 // Where the next segment cannot be had, this one goes on growing for what is in flight.
 static void rotate_if_due(struct journal *j)
 {
-    if (j->end.offset < SEGMENT_BYTES - FRAME_MAX - FRAME_HEAD)
+    if (j->end.offset < SEGMENT_BYTES - FRAMES_AT_ONCE - FRAME_MAX - FRAME_HEAD)
         return;
     j->no_segment = !open_segment(j, j->end.segment + 1);
     judge(j);
 }
 
-static void spill(struct journal *j, struct str frame)
+static void spill(struct journal *j, struct str frames)
 {
     if (!j->spill.n)
         log_error("journal: cannot write: %s", strerror(errno));
-    buf_str(&j->spill, frame);
+    buf_str(&j->spill, frames);
     if (j->spill.overflow)
         abort(); // 64 MiB of bills that cannot be kept: better to stop serving
     judge(j);
 }
 
+// Did this thread append what nobody may have written yet?
+static _Thread_local bool appended;
+
+static void write_appended(struct journal *j)
+{
+    struct str frames = buf_view(&j->frames);
+    if (!frames.n)
+        return; // another thread has written them
+    rotate_if_due(j);
+    if (j->spill.n || !write_frames(j, frames))
+        spill(j, frames);
+    buf_clear(&j->frames);
+    pthread_cond_signal(&j->grew);
+}
+
 void journal_append(struct journal *j, const void *row, int64_t token_quota)
 {
+    appended = true;
     pthread_mutex_lock(&j->lock);
-    buf_clear(&j->frame);
-    codec_row(&j->frame, j->fields, j->print, row, token_quota);
-    rotate_if_due(j);
-    if (j->spill.n || !write_frame(j, buf_view(&j->frame)))
-        spill(j, buf_view(&j->frame));
-    atomic_fetch_add(&j->unbooked, (int64_t)j->frame.n);
-    pthread_cond_signal(&j->grew);
+    size_t before = j->frames.n;
+    codec_row(&j->frames, j->fields, j->print, row, token_quota);
+    size_t n = j->frames.n - before;
+    atomic_fetch_add(&j->unbooked, (int64_t)n);
+    if (j->frames.n > FRAMES_AT_ONCE)
+        write_appended(j);
+    pthread_mutex_unlock(&j->lock);
+}
+
+void journal_write(struct journal *j)
+{
+    if (!appended)
+        return;
+    appended = false;
+    pthread_mutex_lock(&j->lock);
+    write_appended(j);
     pthread_mutex_unlock(&j->lock);
 }
 
@@ -202,7 +228,7 @@ static void retry_spill(struct journal *j)
         rotate_if_due(j);
         struct str rest = str_skip(buf_view(&j->spill), done);
         struct str frame = {rest.p, codec_frame(rest, &payload)};
-        if (!write_frame(j, frame))
+        if (!write_frames(j, frame))
             break;
         done += frame.n;
     }
@@ -264,6 +290,7 @@ static void *sync_for_ever(void *self)
     pthread_mutex_lock(&j->lock);
     while (!j->stopping) {
         int64_t now = clock_steady_ms();
+        write_appended(j);
         retry_spill(j);
         if (now - looked >= LOOK_MS) {
             looked = now;
@@ -275,6 +302,7 @@ static void *sync_for_ever(void *self)
         if (!j->stopping)
             pthread_cond_timedwait(&j->wake_syncer, &j->lock, &until);
     }
+    write_appended(j);
     retry_spill(j);
     if (j->dirty)
         sync_files(j);
@@ -405,7 +433,7 @@ static void journal_free(struct journal *j)
     if (j->lock_fd >= 0)
         close(j->lock_fd);
     reader_done(&j->reader);
-    buf_free(&j->frame);
+    buf_free(&j->frames);
     buf_free(&j->spill);
     pthread_cond_destroy(&j->grew);
     pthread_cond_destroy(&j->wake_syncer);
@@ -426,7 +454,7 @@ static struct journal *journal_new(const struct journal_options *o)
                           .old_fd = -1,
                           .folder_fd = -1,
                           .lock_fd = -1,
-                          .frame = BUF(FRAME_MAX + FRAME_HEAD),
+                          .frames = BUF(FRAMES_AT_ONCE + FRAME_MAX + FRAME_HEAD),
                           .spill = BUF(SPILL_BYTES)};
     reader_init(&j->reader, j->folder, j->fields);
     init_conditions(j);

@@ -46,9 +46,11 @@ struct err *journal_open(struct arena *a, const struct journal_options *o, struc
 bool journal_exists(const char *folder); // has anything ever been written there?
 void journal_close(struct journal *j);   // synced; NULL is fine
 
-// Any thread. token_quota rides along with the row. Never fails from the caller's point of view:
+// Any thread. token_quota rides along with the row. Written with the next journal_write of the same
+// thread at the latest: nobody may be told before. Never fails from the caller's point of view:
 // what the disk refuses waits in memory until it can be written, and new work is refused.
 void journal_append(struct journal *j, const void *row, int64_t token_quota);
+void journal_write(struct journal *j); // what was appended; costs nothing where nothing was
 
 // May new work begin? False above max_bytes unbooked, on a full disk, or while records wait or
 // cannot be synced.

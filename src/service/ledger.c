@@ -348,6 +348,11 @@ void ledger_settle(const struct log_row *row, int64_t token_quota)
     journal_append(ledger.journal, row, token_quota);
 }
 
+void ledger_write_down(void)
+{
+    journal_write(ledger.journal);
+}
+
 // --- the bookkeeping thread -----------------------------------------------------------
 
 enum { SWEEP_AT_ONCE = 64 };

@@ -87,9 +87,11 @@ struct err *ledger_admits(struct arena *a);
 
 // What one relay used, final: row->quota of the user's reservation and token_quota of a limited
 // token's (0 otherwise) are spent; what was reserved beyond is the caller's to give back. The
-// leases are lowered by these amounts in the transaction that books the row. In the journal when
-// it returns; any thread, never waits for SQL.
+// leases are lowered by these amounts in the transaction that books the row. Any
+// thread, never waits for SQL. It is in the journal when ledger_write_down of the same thread has
+// returned: before that, nobody may be told.
 void ledger_settle(const struct log_row *row, int64_t token_quota);
+void ledger_write_down(void);
 
 // On a worker: gives what is available of an account back to SQL, here and on the other nodes that
 // are heard, before the balance is lowered or shown as a whole.

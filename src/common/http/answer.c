@@ -25,9 +25,14 @@ static uv_buf_t bytes_at(const char *p, size_t n)
     return (uv_buf_t){.base = (char *)p, .len = n};
 }
 
-bool answer_queued(const struct conn *c)
+static bool in_queue(const struct conn *c)
 {
     return c->sending || c->waiting.n;
+}
+
+bool answer_queued(const struct conn *c)
+{
+    return in_queue(c) || c->round_n;
 }
 
 // Hands what waits to libuv, which goes on writing whenever the client takes some.
@@ -65,10 +70,10 @@ static void on_written(uv_write_t *write, int status)
     if (c->waiting.n)
         send_waiting(c);
     else
-        conn_due(c, DUE_NONE, 0);
+        conn_arm(c);
     struct exchange *x = &c->x;
-    if (x->ended && !answer_queued(c)) {
-        conn_finish(c);
+    if (!answer_queued(c) && conn_said_all(c)) {
+        return;
     } else if (c->above && exchange_queued(x) <= c->server->limits.queue_low) {
         c->above = false;
         if (x->on_drain && !x->ended)
@@ -104,7 +109,7 @@ static void push_raw(struct conn *c, const uv_buf_t *pieces, int count)
     if (c->state == CONN_CLOSED)
         return;
     ssize_t taken = 0;
-    if (!answer_queued(c))
+    if (!in_queue(c))
         taken = uv_try_write((uv_stream_t *)&c->tcp, pieces, (unsigned)count);
     if (taken < 0 && taken != UV_EAGAIN) {
         conn_close(c);
@@ -147,52 +152,103 @@ static void push(struct conn *c, const uv_buf_t *pieces, int count)
         conn_close(c);
 }
 
-// --- the cork: one callback round, one write -----------------------------------------------------
+// --- one round of callbacks, one write
+// ------------------------------------------------------------
 
-void answer_uncork(struct http_server *s)
+static void before_send(const struct http_server *s)
 {
-    struct conn *c = s->corked;
-    if (!c)
-        return;
-    s->corked = NULL;
-    uv_buf_t all = bytes_at(s->cork.p, s->cork.n);
-    push(c, &all, 1);
-    buf_clear(&s->cork);
+    if (s->handlers.before_send)
+        s->handlers.before_send();
 }
 
-// Pieces that fit wait for more of the same exchange; larger ones leave with what waited.
-static void gather(struct conn *c, uv_buf_t *pieces, int count, bool now)
+static void put_off(struct conn *c)
+{
+    struct http_server *s = c->server;
+    if (s->round_count == s->round_cap) {
+        s->round_cap = s->round_cap ? s->round_cap * 2 : 64;
+        s->round_conns = mem_resize(s->round_conns, (size_t)s->round_cap * sizeof(*s->round_conns));
+    }
+    c->round_place = s->round_count++;
+    s->round_conns[c->round_place] = c;
+    c->round_at = s->round.n;
+}
+
+// Nothing is put off for it any longer; its bytes lie where they are until the next write.
+static struct str take_off(struct conn *c)
+{
+    struct http_server *s = c->server;
+    struct str bytes = {s->round.p + c->round_at, c->round_n};
+    if (c->round_n)
+        s->round_conns[c->round_place] = NULL;
+    c->round_n = 0;
+    return bytes;
+}
+
+// Pieces that fit wait for the end of the round, together with more of the same exchange; larger
+// ones leave at once, behind what waited.
+static void gather(struct conn *c, uv_buf_t *pieces, int count)
 {
     struct http_server *s = c->server;
     if (c->state == CONN_CLOSED)
         return;
-    if (s->corked != c)
-        answer_uncork(s);
-    size_t total = s->cork.n;
+    size_t total = c->round_n;
     for (int i = 1; i < count; i++)
         total += pieces[i].len;
     if (total == 0)
         return;
-    if (now || answer_queued(c) || total > CORK_BYTES) {
-        s->corked = NULL;
-        pieces[0] = bytes_at(s->cork.p, s->cork.n); // the first is the cork's place
-        int skip = s->cork.n ? 0 : 1;
+    bool others_follow = c->round_n && c->round_at + c->round_n != s->round.n;
+    if (total > DIRECT_BYTES || s->round.n > ROUND_BYTES || others_follow || in_queue(c)) {
+        struct str waited = take_off(c);
+        pieces[0] = bytes_at(waited.p, waited.n); // the first is the round's place
+        int skip = waited.n ? 0 : 1;
+        before_send(s);
         push(c, pieces + skip, count - skip);
-        buf_clear(&s->cork);
         return;
     }
-    s->corked = c;
+    if (!c->round_n)
+        put_off(c);
     for (int i = 1; i < count; i++)
-        buf_add(&s->cork, pieces[i].base, pieces[i].len);
+        buf_add(&s->round, pieces[i].base, pieces[i].len);
+    c->round_n = total;
+}
+
+void answer_send(struct conn *c)
+{
+    struct str bytes = take_off(c);
+    uv_buf_t all = bytes_at(bytes.p, bytes.n);
+    if (!bytes.n)
+        return;
+    before_send(c->server);
+    push(c, &all, 1);
+}
+
+// Finishing an exchange may begin the next one, whose answer may join this round.
+void answer_send_all(struct http_server *s)
+{
+    for (int i = 0; i < s->round_count; i++) {
+        struct conn *c = s->round_conns[i];
+        if (!c)
+            continue;
+        answer_send(c);
+        if (!answer_queued(c))
+            conn_said_all(c);
+    }
+    s->round_count = 0;
+    buf_empty(&s->round);
+}
+
+void answer_round_end(struct round_end *r)
+{
+    struct http_server *s =
+        (struct http_server *)((char *)r - offsetof(struct http_server, round_end));
+    before_send(s); // for those, too, whose client did not wait
+    if (s->round_count)
+        answer_send_all(s);
 }
 
 void answer_forget(struct conn *c)
 {
-    struct http_server *s = c->server;
-    if (s->corked == c) {
-        s->corked = NULL;
-        buf_clear(&s->cork);
-    }
+    take_off(c);
     buf_free(&c->waiting);
 }
 
@@ -312,7 +368,7 @@ void exchange_head(struct exchange *x, int status, const struct http_header *ext
 
 // --- the body -----------------------------------------------------------------------------------
 
-// The pieces of one write: the cork's place, the head, a chunk's frame around the body's pieces.
+// The pieces of one write: the round's place, the head, a chunk's frame around the body's pieces.
 struct parts {
     uv_buf_t list[PIECES_MAX + 4];
     int count;
@@ -351,7 +407,7 @@ static size_t total_of(const struct str *pieces, size_t count)
 }
 
 // Whatever the handler says, the client is not sent more than was promised.
-static void write_few(struct conn *c, const struct str *pieces, size_t count, bool now)
+static void write_few(struct conn *c, const struct str *pieces, size_t count)
 {
     struct exchange *x = &c->x;
     struct parts p = {.count = 1};
@@ -371,7 +427,7 @@ static void write_few(struct conn *c, const struct str *pieces, size_t count, bo
             part(&p, STR("\r\n"));
         x->sent += (int64_t)total;
     }
-    gather(c, p.list, p.count, now);
+    gather(c, p.list, p.count);
 }
 
 void exchange_write(struct exchange *x, const struct str *pieces, size_t count)
@@ -381,7 +437,7 @@ void exchange_write(struct exchange *x, const struct str *pieces, size_t count)
         return;
     if (count <= PIECES_MAX) {
         if (total_of(pieces, count))
-            write_few(c, pieces, count, false);
+            write_few(c, pieces, count);
         return;
     }
     BUF_HERE(all, SIZE_MAX);
@@ -410,17 +466,18 @@ void exchange_end(struct exchange *x)
     part_head(&p, c);
     if (c->chunked)
         part(&p, STR("0\r\n\r\n"));
-    if (p.count > 1 || c->server->corked == c)
-        gather(c, p.list, p.count, true);
-    if (c->state == CONN_CLOSED || !answer_queued(c))
+    if (p.count > 1)
+        gather(c, p.list, p.count);
+    if (conn_is_last(c))
+        answer_send(c);
+    if (c->state == CONN_CLOSED || !in_queue(c)) // what is put off is as good as sent
         conn_finish(c);
 }
 
 void exchange_abort(struct exchange *x)
 {
     struct conn *c = conn_of(x);
-    if (c->server->corked == c)
-        answer_uncork(c->server);
+    answer_send(c);
     x->ended = true;
     if (c->until_close)
         conn_reset(c); // an orderly end would look like the end of the answer
@@ -467,6 +524,6 @@ void exchange_reply(struct exchange *x, int status, const char *content_type,
     exchange_head(x, status, all, (size_t)(to - all), (int64_t)body.n);
     struct conn *c = conn_of(x);
     if (body.n && !x->gone)
-        write_few(c, &body, 1, true);
+        write_few(c, &body, 1);
     exchange_end(x);
 }

@@ -250,8 +250,27 @@ void link_serve(struct client_conn *conn, struct call *c)
     if (c->paused)
         link_read_stop(conn);
     reply_begin(conn);
-    write_head(c, conn->upstream->authority, &client->head);
-    link_send(conn, buf_view(&client->head));
+    conn->to_send = true;
+    conn->then = NULL;
+    *client->to_send_tail = conn;
+    client->to_send_tail = &conn->then;
+}
+
+// A connection that was closed meanwhile is still there: libuv tells of it at the end of a round.
+static void send_all(struct round_end *r)
+{
+    struct client *client = (struct client *)((char *)r - offsetof(struct client, round_end));
+    while (client->to_send) {
+        struct client_conn *conn = client->to_send;
+        client->to_send = conn->then;
+        if (!client->to_send)
+            client->to_send_tail = &client->to_send;
+        conn->to_send = false;
+        if (conn->state != CONN_BUSY)
+            continue;
+        write_head(conn->call, conn->upstream->authority, &client->head);
+        link_send(conn, buf_view(&client->head));
+    }
 }
 
 static struct err *check(struct call *c)
@@ -369,6 +388,9 @@ struct client *client_new(struct loop *loop)
     c->cipher = BUF(3 * REQUEST_HEAD_MAX);
     c->plain = BUF(PLAIN_MAX);
     c->soon_tail = &c->soon;
+    c->to_send_tail = &c->to_send;
+    c->round_end.run = send_all;
+    round_end_add(loop, &c->round_end);
     uv_idle_init(&loop->uv, &c->soon_handle);
     c->soon_handle.data = c;
     return c;
@@ -381,6 +403,7 @@ static void client_free(struct client *c)
         c->spare = conn->next;
         free(conn);
     }
+    round_end_remove(c->loop, &c->round_end);
     reply_heads_free(c);
     buf_free(&c->head);
     buf_free(&c->gather);

@@ -110,16 +110,18 @@ static void keep(struct conn *c, struct str bytes)
     buf_free(&c->pending);
 }
 
-static void arm(struct conn *c)
+void conn_arm(struct conn *c)
 {
     const struct http_limits *l = &c->server->limits;
+    if (c->sending)
+        return; // DUE_WRITE stays until the client has taken it
     if (c->state == CONN_HEAD && c->due != DUE_HEAD)
         conn_due(c, DUE_HEAD, l->header_ms);
     else if (c->state == CONN_BODY && (c->due != DUE_BODY || c->body_moved))
         conn_due(c, DUE_BODY, l->body_ms);
     else if (c->state == CONN_IDLE && c->due != DUE_IDLE)
         conn_due(c, DUE_IDLE, l->idle_ms);
-    else if ((c->state == CONN_BUSY || c->state == CONN_REFUSED) && c->due != DUE_WRITE)
+    else if (c->state == CONN_BUSY || c->state == CONN_REFUSED)
         conn_due(c, DUE_NONE, 0);
     c->body_moved = false;
 }
@@ -131,7 +133,23 @@ static void feed(struct conn *c, struct str bytes)
     c->feeding = false;
     if (c->state == CONN_BUSY && used < bytes.n)
         keep(c, str_skip(bytes, used));
-    arm(c);
+    conn_arm(c);
+}
+
+bool conn_is_last(const struct conn *c)
+{
+    return c->last || c->eof || c->server->draining;
+}
+
+bool conn_said_all(struct conn *c)
+{
+    if (c->running && c->x.ended)
+        conn_finish(c);
+    else if (!c->running && (c->eof || (c->state == CONN_IDLE && c->server->draining)))
+        conn_close(c);
+    else
+        return false;
+    return true;
 }
 
 void conn_finish(struct conn *c)
@@ -142,7 +160,7 @@ void conn_finish(struct conn *c)
             server_lost(c->server, c);
         return;
     }
-    if (c->last || c->eof || c->server->draining) {
+    if (conn_is_last(c)) {
         linger(c);
         return;
     }
@@ -188,7 +206,7 @@ static void throw_away(struct conn *c, size_t n)
 static void on_end(struct conn *c, bool orderly)
 {
     c->eof = true;
-    bool answered = c->running && c->x.ended;
+    bool answered = c->running ? c->x.ended : answer_queued(c);
     if (!orderly || !answered)
         conn_close(c);
 }

@@ -15,7 +15,8 @@ enum {
     TRAILER_MAX = 8 * 1024,         // bytes of the trailer, which is dropped
     LINGER_BYTES = 8 * 1024 * 1024, // thrown away so that an answer is not lost to a reset
     LINGER_MS = 2000,
-    CORK_BYTES = 32 * 1024, // larger pieces go to the kernel directly
+    DIRECT_BYTES = 32 * 1024,  // larger pieces go to the kernel at once, uncopied
+    ROUND_BYTES = 1024 * 1024, // more is not put off
     SPARE_ARENAS = 64,
     DATE_SIZE = 40,
 };
@@ -70,15 +71,17 @@ struct conn {
     struct buf pending; // pipelined behind the running exchange
 
     // answering
-    struct str head;         // composed, not sent
-    int64_t length;          // promised, -1 if it is not known
-    bool chunked;            // the answer's framing
-    bool bodiless;           // HEAD, 204, 304
-    bool until_close;        // HTTP/1.0 without a length
-    bool above;              // the queue went over the high mark
-    struct sending *sending; // what libuv is writing
-    struct buf waiting;      // what follows it
-    size_t taken_mark;       // the queue's size when the client was last looked at
+    struct str head;          // composed, not sent
+    int64_t length;           // promised, -1 if it is not known
+    bool chunked;             // the answer's framing
+    bool bodiless;            // HEAD, 204, 304
+    bool until_close;         // HTTP/1.0 without a length
+    bool above;               // the queue went over the high mark
+    size_t round_at, round_n; // what lies in the server's round for it; 0 bytes = nothing
+    int round_place;          // its place in round_conns
+    struct sending *sending;  // what libuv is writing
+    struct buf waiting;       // what follows it
+    size_t taken_mark;        // the queue's size when the client was last looked at
 };
 
 struct http_server {
@@ -86,8 +89,8 @@ struct http_server {
     struct http_handlers handlers;
     struct http_limits limits;
     uv_tcp_t listener;
-    uv_check_t after_poll;
-    uv_prepare_t before_poll;
+    uv_check_t closer; // never runs: that it is closed is told in a later round
+    struct round_end round_end;
     int port, count;
     int handles; // of the server's own that are not closed yet
     bool draining, closing;
@@ -97,9 +100,10 @@ struct http_server {
     void (*on_closed)(void *);
     void *closed_arg;
 
-    // The exchange that was written to last may go on in this callback round: its bytes wait here.
-    struct conn *corked;
-    struct buf cork;
+    // What is to be sent when this round of callbacks is over, and for whom: NULL for who is gone.
+    struct buf round;
+    struct conn **round_conns;
+    int round_count, round_cap;
 
     struct buf plain, joined, sealed; // TLS: received, about to be sealed, about to be sent
 
@@ -132,6 +136,10 @@ void conn_due(struct conn *c, enum conn_due due, int ms);
 void conn_close(struct conn *c);  // the kernel still delivers what it took
 void conn_reset(struct conn *c);  // ... or not: the client sees an error
 void conn_finish(struct conn *c); // the answer is out, or nobody is there to read it
+// Nothing is queued any longer: ends what only waited for that. True if it did.
+bool conn_said_all(struct conn *c);
+bool conn_is_last(const struct conn *c); // no further request will be read
+void conn_arm(struct conn *c);           // the deadline that its state asks for
 void conn_refuse(struct conn *c, struct err *e);
 
 // --- parse.c
@@ -141,9 +149,11 @@ void parse_reset(struct conn *c);
 
 // --- answer.c
 void answer_reset(struct conn *c);
-void answer_forget(struct conn *c); // gives up what was not handed to libuv
-bool answer_queued(const struct conn *c);
-void answer_continue(struct conn *c);      // "100 Continue"
-bool answer_stalled(struct conn *c);       // has the client taken nothing since the last look?
-void answer_sealed(struct conn *c);        // what TLS has to send goes out
-void answer_uncork(struct http_server *s); // what waits in the cork goes out
+void answer_forget(struct conn *c);       // gives up what was not handed to libuv
+bool answer_queued(const struct conn *c); // something is not in the kernel yet
+void answer_send(struct conn *c);         // what was put off goes out now
+void answer_continue(struct conn *c);     // "100 Continue"
+bool answer_stalled(struct conn *c);      // has the client taken nothing since the last look?
+void answer_sealed(struct conn *c);       // what TLS has to send goes out
+void answer_send_all(struct http_server *s);
+void answer_round_end(struct round_end *r);

@@ -290,7 +290,7 @@ static void on_written(uv_write_t *request, int status)
     if (conn->state != CONN_BUSY)
         return;
     advance(conn, n);
-    if (!conn->writes)
+    if (!conn->writes && !conn->to_send)
         send_more(conn);
 }
 

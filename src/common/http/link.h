@@ -79,7 +79,9 @@ struct client_conn {
     struct tls *tls;
     enum conn_state state;
 
-    bool deaf; // not reading, for a pause
+    bool deaf;                // not reading, for a pause
+    bool to_send;             // its request leaves when this round of callbacks is over,
+    struct client_conn *then; // and that of this one after it
 
     struct deadline deadline; // may be set too early, never too late
     int64_t due_ms;           // when it is really due; 0 = never
@@ -112,6 +114,8 @@ struct client {
     struct tls_context *tls;
     struct upstream *upstreams[UPSTREAM_BUCKETS];
     int idle, active;
+    struct round_end round_end;
+    struct client_conn *to_send, **to_send_tail;
     struct buf head;   // of the request being written
     struct buf gather; // small pieces, to be encrypted together
     struct buf cipher; // encrypted, to be written at once
@@ -132,7 +136,8 @@ struct client {
 void call_finish(struct call *c, struct err *e);
 // The same in the next round of the loop; for places that call_start can reach.
 void call_fail_soon(struct call *c, struct err *e);
-// Gives the connection, which is up and free, to the call, whose request it sends.
+// Gives the connection, which is up and free, to the call, whose request it sends when the round
+// of callbacks is over.
 void link_serve(struct client_conn *conn, struct call *c);
 void client_keep(struct client_conn *conn);   // into the pool
 void client_unlink(struct client_conn *conn); // out of pool and upstream; it is about to be closed

@@ -72,7 +72,9 @@ static void server_free(struct http_server *s)
 {
     while (s->arena_count)
         arena_free(s->arenas[--s->arena_count]);
-    buf_free(&s->cork);
+    buf_free(&s->round);
+    free(s->round_conns);
+    round_end_remove(s->loop, &s->round_end);
     buf_free(&s->plain);
     buf_free(&s->joined);
     buf_free(&s->sealed);
@@ -138,7 +140,10 @@ void http_server_drain(struct http_server *s, void (*on_drained)(void *), void *
     close_listener(s);
     for (struct conn *c = s->first, *next; c; c = next) {
         next = c->next;
-        if (c->state == CONN_IDLE)
+        if (c->state != CONN_IDLE)
+            continue;
+        answer_send(c);
+        if (!answer_queued(c))
             conn_close(c);
     }
 }
@@ -148,10 +153,9 @@ void http_server_close(struct http_server *s, void (*on_closed)(void *), void *a
     s->draining = s->closing = true;
     s->on_closed = on_closed;
     s->closed_arg = arg;
-    answer_uncork(s);
+    answer_send_all(s);
     close_listener(s);
-    uv_close((uv_handle_t *)&s->after_poll, on_handle_closed);
-    uv_close((uv_handle_t *)&s->before_poll, on_handle_closed);
+    uv_close((uv_handle_t *)&s->closer, on_handle_closed);
     for (struct conn *c = s->first, *next; c; c = next) {
         next = c->next;
         conn_close(c);
@@ -168,16 +172,6 @@ static void on_connection(uv_stream_t *listener, int status)
     struct conn *c = conn_accept(s);
     if (c && s->count > s->limits.connections)
         conn_reset(c);
-}
-
-static void on_after_poll(uv_check_t *check)
-{
-    answer_uncork(check->data);
-}
-
-static void on_before_poll(uv_prepare_t *prepare)
-{
-    answer_uncork(prepare->data);
 }
 
 static int option(int fd, int level, int name, int value)
@@ -258,26 +252,25 @@ struct err *http_server_new(struct arena *a, struct loop *loop, const char *host
     *s = (struct http_server){.loop = loop,
                               .handlers = *handlers,
                               .limits = limits ? *limits : http_default_limits,
-                              .cork = BUF(SIZE_MAX),
+                              .round = BUF(SIZE_MAX),
+                              .round_end = {.run = answer_round_end},
                               .plain = BUF(SIZE_MAX),
                               .joined = BUF(SIZE_MAX),
                               .sealed = BUF(SIZE_MAX),
-                              .handles = 3};
+                              .handles = 2};
     unsigned char tail[6];
     rand_bytes(tail, sizeof(tail));
     for (size_t i = 0; i < sizeof(tail); i++)
         snprintf(s->id_tail + 2 * i, 3, "%02x", tail[i]);
     uv_tcp_init(&loop->uv, &s->listener);
-    uv_check_init(&loop->uv, &s->after_poll);
-    uv_prepare_init(&loop->uv, &s->before_poll);
-    s->listener.data = s->after_poll.data = s->before_poll.data = s;
+    uv_check_init(&loop->uv, &s->closer);
+    s->listener.data = s->closer.data = s;
+    round_end_add(loop, &s->round_end);
     struct err *e = open_listener(a, s, host, port);
     if (e) {
         http_server_close(s, NULL, NULL);
         return e;
     }
-    uv_check_start(&s->after_poll, on_after_poll);
-    uv_prepare_start(&s->before_poll, on_before_poll);
     *out = s;
     return NULL;
 }

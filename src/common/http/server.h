@@ -57,6 +57,9 @@ struct http_handlers {
     // Something is wrong with the message (or on_head refused it): write an answer in the dialect
     // of x->path, then exchange_end(). method and path may be empty. The connection closes after.
     void (*on_reject)(struct exchange *x, const struct err *e);
+    // Bytes are about to leave: what must be on disk before a client sees them is written now, for
+    // all of them. Often called with nothing to do; may be NULL.
+    void (*before_send)(void);
     // After the last byte of the answer was given to the kernel, or the client is gone: logging.
     // Once for every exchange that on_head or on_reject has seen, also when neither on_request nor
     // on_reject followed because the client left early (status is 0, gone is set).
@@ -101,9 +104,8 @@ void http_server_close(struct http_server *s, void (*on_closed)(void *), void *a
 void exchange_head(struct exchange *x, int status, const struct http_header *extra, size_t count,
                    int64_t length);
 
-// Several pieces make one chunk; empty ones are nothing. Small writes of one callback round leave
-// together, at the latest before the loop waits again, and together with exchange_end if that
-// follows; larger ones at once. What the kernel does not take is copied.
+// Several pieces make one chunk; empty ones are nothing. Small writes leave together when the
+// round of callbacks is over; larger ones at once. What the kernel does not take is copied.
 void exchange_write(struct exchange *x, const struct str *pieces, size_t count);
 size_t exchange_queued(const struct exchange *x); // bytes the kernel refused so far
 

@@ -189,6 +189,7 @@ void books_settle(int64_t number, int64_t user, int64_t token, int64_t quota, in
                           .first_token_ms = number % 5,
                           .quota = quota};
     ledger_settle(&row, token_quota);
+    ledger_write_down();
 }
 
 bool books_reserve(struct books *b, struct account *account, int64_t quota)

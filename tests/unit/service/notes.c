@@ -68,6 +68,7 @@ void notes_append(struct notes *x, int64_t from, int64_t to)
     for (int64_t n = from; n < to; n++) {
         struct note note = sample(n);
         journal_append(x->j, &note, n * 2);
+        journal_write(x->j);
     }
 }
 
@@ -118,5 +119,6 @@ void notes_append_large(struct notes *x, int64_t from, int64_t to)
     for (int64_t n = from; n < to; n++) {
         struct note note = {.number = n, .text = large};
         journal_append(x->j, &note, 0);
+        journal_write(x->j);
     }
 }

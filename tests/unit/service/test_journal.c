@@ -46,6 +46,7 @@ static void extreme_values_survive(void **state)
     int64_t token_quota;
     notes_open(x, notes_fields, origin);
     journal_append(x->j, &in, INT64_MAX);
+    journal_write(x->j);
     assert_true(notes_next(x, &out, &token_quota));
     assert_true(out.number == INT64_MIN && token_quota == INT64_MAX && out.small == INT32_MAX);
 }
@@ -315,6 +316,7 @@ static void large_frames_are_read(void **state)
         text[LARGEST - i * 6000] = '\0';
         notes_append(x, i, i + 1);
         journal_append(x->j, &(struct note){.number = i, .text = text}, 0);
+        journal_write(x->j);
     }
     for (int i = 0; i < 40; i++) {
         assert_true(notes_next(x, &got, &token_quota));
@@ -337,6 +339,7 @@ static void what_is_too_large_is_shortened(void **state)
         memset(text, 'z', n);
         text[n] = '\0';
         journal_append(x->j, &(struct note){.number = 77, .text = text, .more = "stays"}, 5);
+        journal_write(x->j);
         assert_true(notes_next(x, &got, &token_quota));
         assert_true(got.number == 77 && token_quota == 5);
         assert_true(strlen(got.text) == 0 || strlen(got.text) == n);
@@ -367,6 +370,8 @@ static void *write_many(void *self)
     for (int64_t i = 0; i < EACH; i++) {
         struct note note = {.number = w->number * EACH + i, .text = text};
         journal_append(w->x->j, &note, i);
+        if (i % 7 == 0 || i == EACH - 1)
+            journal_write(w->x->j);
     }
     return NULL;
 }

@@ -187,6 +187,7 @@ static void errors_are_logged_and_not_counted(void **state)
     int64_t user = books_user(b, 1000);
     struct log_row row = {.request_id = "e", .type = LOG_TYPE_ERROR, .user_id = user};
     ledger_settle(&row, 0);
+    ledger_write_down();
     books_flush(b, 1);
     assert_int_equal(books_int(b, "SELECT request_count FROM users"), 0);
     books_balance(b, user, 1000);
@@ -392,6 +393,7 @@ static void texts_no_column_takes(void **state)
     row.other = json;
     row.request_id = "ok";
     ledger_settle(&row, 0);
+    ledger_write_down();
     assert_true(ledger_flush(60000));
     assert_int_equal(books_int(b, "SELECT used_quota FROM users"), 10);
     assert_int_equal(books_int(b, "SELECT COUNT(*) FROM logs WHERE request_id = ''"), 1);

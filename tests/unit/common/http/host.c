@@ -90,7 +90,12 @@ static void on_finish(struct exchange *x)
 
 void host_open(struct host *h, const struct http_limits *limits)
 {
-    static const struct http_handlers handlers = {on_head, on_request, on_reject, on_finish};
+    static const struct http_handlers handlers = {
+        .on_head = on_head,
+        .on_request = on_request,
+        .on_reject = on_reject,
+        .on_finish = on_finish,
+    };
     signal(SIGPIPE, SIG_IGN); // as main() does
     *h = (struct host){.arena = arena_new(), .loop = loop_new(0)};
     h->loop->tenant = h;
