@@ -5,6 +5,9 @@
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "common/arena.h"
 #include "common/hash.h"
@@ -26,30 +29,76 @@ static void put_escape(struct buf *out, unsigned char c)
     buf_add(out, text, escapes[c] == 'u' ? 6 : 2);
 }
 
-void json_quote(struct buf *out, struct str s)
+// The next byte from `at` on that must be escaped; s.n if there is none.
+static size_t next_escape(struct str s, size_t at)
+{
+#ifdef __SSE2__
+    const __m128i quotes = _mm_set1_epi8('"'), slashes = _mm_set1_epi8('\\');
+    const __m128i control = _mm_set1_epi8(0x1f);
+    for (; at + sizeof(__m128i) <= s.n; at += sizeof(__m128i)) {
+        __m128i block = _mm_loadu_si128((const __m128i_u *)(s.p + at));
+        __m128i found = _mm_or_si128(_mm_cmpeq_epi8(block, quotes), _mm_cmpeq_epi8(block, slashes));
+        found = _mm_or_si128(found, _mm_cmpeq_epi8(_mm_min_epu8(block, control), block));
+        unsigned mask = (unsigned)_mm_movemask_epi8(found);
+        if (mask)
+            return at + (size_t)__builtin_ctz(mask);
+    }
+#endif
+    while (at < s.n && !escapes[(unsigned char)s.p[at]])
+        at++;
+    return at;
+}
+
+static void quote_escaped(struct buf *out, struct str s, size_t first)
 {
     buf_add(out, "\"", 1);
     size_t from = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        if (!escapes[(unsigned char)s.p[i]])
-            continue;
-        buf_add(out, s.p + from, i - from);
-        put_escape(out, (unsigned char)s.p[i]);
-        from = i + 1;
+    for (size_t at = first; at < s.n; at = next_escape(s, from)) {
+        buf_add(out, s.p + from, at - from);
+        put_escape(out, (unsigned char)s.p[at]);
+        from = at + 1;
     }
     buf_str(out, str_skip(s, from));
     buf_add(out, "\"", 1);
 }
 
+// Most texts are plain and copied whole. `before` and `after` are the separators that go with it,
+// one byte or none.
+static void quote(struct buf *out, struct str s, char before, char after)
+{
+    size_t first = next_escape(s, 0);
+    char *to = first == s.n ? buf_room(out, s.n + 4) : NULL;
+    if (to) {
+        char *begin = to;
+        if (before)
+            *to++ = before;
+        *to++ = '"';
+        if (s.n)
+            memcpy(to, s.p, s.n);
+        to += s.n;
+        *to++ = '"';
+        if (after)
+            *to++ = after;
+        buf_grew(out, (size_t)(to - begin));
+        return;
+    }
+    buf_add(out, &before, before != 0);
+    quote_escaped(out, s, first);
+    buf_add(out, &after, after != 0);
+}
+
+void json_quote(struct buf *out, struct str s)
+{
+    quote(out, s, 0, 0);
+}
+
 static void put_key(struct json *j, const char *key)
 {
-    if (j->comma)
+    if (key)
+        quote(j->out, str_of(key), j->comma ? ',' : 0, ':');
+    else if (j->comma)
         buf_add(j->out, ",", 1);
     j->comma = true;
-    if (key) {
-        json_quote(j->out, str_of(key));
-        buf_add(j->out, ":", 1);
-    }
 }
 
 static void open_container(struct json *j, const char *key, bool array)

@@ -3,39 +3,6 @@
 #include "common/str.h"
 
 #include <string.h>
-#include <strings.h>
-
-struct str str_of(const char *s)
-{
-    return (struct str){s ? s : "", s ? strlen(s) : 0};
-}
-
-bool str_eq(struct str a, struct str b)
-{
-    return a.n == b.n && (a.n == 0 || !memcmp(a.p, b.p, a.n));
-}
-
-bool str_is(struct str a, const char *b)
-{
-    return str_eq(a, str_of(b));
-}
-
-bool str_is_nocase(struct str a, const char *b)
-{
-    return a.n == strlen(b) && (a.n == 0 || !strncasecmp(a.p, b, a.n));
-}
-
-bool str_starts(struct str s, const char *prefix)
-{
-    size_t n = strlen(prefix);
-    return s.n >= n && (n == 0 || !memcmp(s.p, prefix, n));
-}
-
-struct str str_skip(struct str s, size_t n)
-{
-    size_t by = n < s.n ? n : s.n;
-    return (struct str){by ? s.p + by : s.p, s.n - by};
-}
 
 static bool is_blank(char c)
 {
@@ -85,16 +52,6 @@ bool str_to_int(struct str s, int64_t *out)
         return false;
     *out = negative ? v : -v;
     return true;
-}
-
-bool text_eq(const char *a, const char *b)
-{
-    return !strcmp(a ? a : "", b ? b : "");
-}
-
-bool text_is_empty(const char *s)
-{
-    return !s || !*s;
 }
 
 bool list_has(const char *list, const char *item)

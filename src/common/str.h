@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+#include <strings.h>
 
 struct str {
     const char *p;
@@ -13,12 +15,40 @@ struct str {
 #define STR(literal) ((struct str){(literal), sizeof(literal) - 1})
 #define STR_ARGS(s) (int)(s).n, (s).p // for "%.*s"
 
-struct str str_of(const char *s); // NULL becomes the empty text
-bool str_eq(struct str a, struct str b);
-bool str_is(struct str a, const char *b);
-bool str_is_nocase(struct str a, const char *b); // ASCII only
-bool str_starts(struct str s, const char *prefix);
-struct str str_skip(struct str s, size_t n);
+// Inline: most are called with literals, whose length the compiler knows.
+
+static inline struct str str_of(const char *s) // NULL becomes the empty text
+{
+    return (struct str){s ? s : "", s ? strlen(s) : 0};
+}
+
+static inline bool str_eq(struct str a, struct str b)
+{
+    return a.n == b.n && (a.n == 0 || !memcmp(a.p, b.p, a.n));
+}
+
+static inline bool str_is(struct str a, const char *b)
+{
+    return str_eq(a, str_of(b));
+}
+
+static inline bool str_is_nocase(struct str a, const char *b) // ASCII only
+{
+    return a.n == strlen(b) && (a.n == 0 || !strncasecmp(a.p, b, a.n));
+}
+
+static inline bool str_starts(struct str s, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    return s.n >= n && (n == 0 || !memcmp(s.p, prefix, n));
+}
+
+static inline struct str str_skip(struct str s, size_t n)
+{
+    size_t by = n < s.n ? n : s.n;
+    return (struct str){by ? s.p + by : s.p, s.n - by};
+}
+
 struct str str_trim(struct str s); // spaces, tabs, CR, LF on both ends
 
 // Cuts the first piece off *rest at `cut`; false when nothing is left.
@@ -29,8 +59,15 @@ bool str_next(struct str *rest, char cut, struct str *piece);
 bool str_to_int(struct str s, int64_t *out);
 
 // Same, for NUL-terminated texts that may be NULL (NULL equals "").
-bool text_eq(const char *a, const char *b);
-bool text_is_empty(const char *s);
+static inline bool text_eq(const char *a, const char *b)
+{
+    return !strcmp(a ? a : "", b ? b : "");
+}
+
+static inline bool text_is_empty(const char *s)
+{
+    return !s || !*s;
+}
 
 // One comma-separated list (or lines): is `item` in it? Blanks around items are ignored.
 bool list_has(const char *list, const char *item);

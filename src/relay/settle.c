@@ -198,6 +198,14 @@ static int64_t since(int64_t at_ms, int64_t began_ms)
     return at_ms > began_ms ? at_ms - began_ms : 0;
 }
 
+enum { MODEL_MOST = 191 };
+
+static const char *shortened(struct arena *a, const char *model)
+{
+    size_t n = strlen(model);
+    return n <= MODEL_MOST ? model : arena_strndup(a, model, MODEL_MOST);
+}
+
 static void write_row(struct relay *r, bool consumed)
 {
     const struct chat_usage *u = &r->usage;
@@ -212,7 +220,7 @@ static void write_row(struct relay *r, bool consumed)
         .token_id = c->token_id,
         .token_name = c->token_name,
         .channel_id = r->choice.channel ? r->choice.channel->row.id : 0,
-        .model_name = r->head.model ? arena_printf(r->arena, "%.191s", r->head.model) : "",
+        .model_name = r->head.model ? shortened(r->arena, r->head.model) : "",
         .prompt_tokens = prompt_tokens(u),
         .completion_tokens = u->completion,
         .cached_tokens = u->cache_read,

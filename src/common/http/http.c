@@ -11,15 +11,6 @@
 
 // --- headers --------------------------------------------------------------------------
 
-struct str http_header(const struct http_headers *h, const char *name)
-{
-    size_t n = strlen(name);
-    for (size_t i = 0; i < h->count; i++)
-        if (h->items[i].name.n == n && !strncasecmp(h->items[i].name.p, name, n))
-            return h->items[i].value;
-    return (struct str){0};
-}
-
 const char *http_status_text(int status)
 {
     static const char *const texts[] = {

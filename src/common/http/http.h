@@ -15,8 +15,16 @@ struct http_headers {
     size_t count;
 };
 
-// The first header of that name, whatever the case; .p NULL if there is none.
-struct str http_header(const struct http_headers *h, const char *name);
+// The first header of that name, whatever the case; .p NULL if there is none. Inline, so that the
+// length of a literal name costs nothing and most others are passed over by it.
+static inline struct str http_header(const struct http_headers *h, const char *name)
+{
+    size_t n = strlen(name);
+    for (size_t i = 0; i < h->count; i++)
+        if (h->items[i].name.n == n && !strncasecmp(h->items[i].name.p, name, n))
+            return h->items[i].value;
+    return (struct str){0};
+}
 
 const char *http_status_text(int status); // "Not Found"; "Unknown" for what has no name
 
