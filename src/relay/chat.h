@@ -450,7 +450,7 @@ void chat_write_stream_error(struct chat_writer *w, const struct chat_head *head
 
 // Does a request hold state of some provider's thinking that its client only carried? Such a
 // request is translated even between equal dialects, which leaves out what is somebody else's.
-bool chat_carries(struct str body);
+bool chat_carries(yyjson_val *root);
 
 // The words of our own failures, for write_error: `message` is shown to the caller.
 struct chat_error chat_error_of(const struct err *e, const char *message);

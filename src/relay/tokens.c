@@ -14,7 +14,7 @@ bool relay_counts_itself(struct relay *r)
     if (relay_pinned(r))
         return false; // what its provider keeps we cannot count
     return !p || provider_dialect(p, MODE_TOKENS) != r->route->speaks || !p->path[MODE_TOKENS] ||
-           chat_carries(r->body.text);
+           chat_carries(r->body.root);
 }
 
 void relay_count_tokens(struct job *job)

@@ -6,6 +6,7 @@
 #include "common/arena.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "relay/prepared.h"
 #include "relay/state.h"
 #include "service/metrics.h"
 
@@ -257,31 +258,49 @@ static bool is_rewritten(const struct relay *r)
 {
     const struct snapshot_channel *c = r->choice.channel;
     return relay_is_chat(r) && (!text_is_empty(c->row.system_prompt) ||
-                                chat_carries(r->body.text) || relay_keeps_here(r));
+                                chat_carries(r->body.root) || relay_keeps_here(r));
+}
+
+static struct err *address(struct relay *r)
+{
+    struct call *c = r->call;
+    if (prepared_use(r))
+        return NULL;
+    TRY(attempt_prepare(&r->attempt));
+    TRY(add_headers(r));
+    TRY(url_parse(r->arena, r->attempt.url, &c->url));
+    c->headers = buf_view(&r->attempt.headers);
+    TRY(call_check(c));
+    prepared_keep(r);
+    return NULL;
+}
+
+static struct err *sign(struct relay *r)
+{
+    struct call *c = r->call;
+    const struct provider *p = r->attempt.provider;
+    if (!p->sign)
+        return NULL;
+    TRY(p->sign(&r->attempt, c->method, c->body, c->pieces));
+    c->headers = buf_view(&r->attempt.headers);
+    return call_check(c);
 }
 
 struct err *relay_prepare(struct relay *r)
 {
-    const struct snapshot_channel *c = r->choice.channel;
     TRY(map_model(r));
     TRY(find_provider(r));
     r->translated = r->translated || is_rewritten(r);
     r->attempt.array = r->head.array && !r->translated;
-    TRY(attempt_prepare(&r->attempt));
-    TRY(add_headers(r));
     r->hide_usage = asks_for_usage(r);
-    r->call = NEW(r->arena, struct call);
+    struct call *c = r->call = NEW(r->arena, struct call);
+    c->arena = r->arena;
+    c->method = r->kept_id ? relay_kept_method(r) : "POST";
+    c->proxy = r->choice.channel->row.proxy;
+    c->owner = r;
+    TRY(address(r));
     TRY(write_body(r));
-    TRY(url_parse(r->arena, r->attempt.url, &r->call->url));
-    r->call->arena = r->arena;
-    r->call->method = r->kept_id ? relay_kept_method(r) : "POST";
-    if (r->attempt.provider->sign)
-        TRY(r->attempt.provider->sign(&r->attempt, r->call->method, r->call->body,
-                                      r->call->pieces));
-    r->call->headers = buf_view(&r->attempt.headers);
-    r->call->proxy = c->row.proxy;
-    r->call->owner = r;
-    return NULL;
+    return sign(r);
 }
 
 // --- what a failure means -------------------------------------------------------------

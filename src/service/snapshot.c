@@ -13,6 +13,7 @@
 
 // --- prices -----------------------------------------------------------------------
 
+enum { KEPT_MOST = 64 };
 enum { CREATE_RATIO = 1250000, CREATE_1H_NUMERATOR = 8, CREATE_1H_DENOMINATOR = 5 }; // 1.25; x 1.6
 
 static yyjson_val *read_map(struct arena *a, const char *text)
@@ -185,10 +186,11 @@ static void read_keys(struct arena *a, struct snapshot_channel *c)
         const char *text = arena_str(a, str_trim(key));
         struct health *h = health_of(c->row.id, text);
         atomic_store(&h->off, yyjson_obj_get(states, h->key_id) != NULL);
-        c->keys[c->key_count++] = (struct snapshot_key){text, h};
+        c->keys[c->key_count++] = (struct snapshot_key){text, h, NEW(a, struct kept_list)};
     }
     if (!c->key_count) // an upstream without keys still has its health
-        c->keys[c->key_count++] = (struct snapshot_key){"", health_of(c->row.id, "")};
+        c->keys[c->key_count++] =
+            (struct snapshot_key){"", health_of(c->row.id, ""), NEW(a, struct kept_list)};
 }
 
 static struct snapshot_pair *read_pairs(struct arena *a, const char *text, bool as_json, int *count)
@@ -296,11 +298,41 @@ const struct snapshot *snapshot_hold(void)
     return s;
 }
 
+bool snapshot_keep(struct kept_list *list, struct kept *item)
+{
+    if (atomic_fetch_add(&list->count, 1) >= KEPT_MOST) {
+        atomic_fetch_sub(&list->count, 1);
+        return false;
+    }
+    item->next = atomic_load(&list->first);
+    while (!atomic_compare_exchange_weak(&list->first, &item->next, item))
+        ;
+    return true;
+}
+
+static void free_kept(const struct snapshot_channel *c)
+{
+    for (int i = 0; i < c->key_count; i++) {
+        struct kept *item = atomic_load(&c->keys[i].kept->first), *next;
+        for (; item; item = next) {
+            next = item->next;
+            free(item);
+        }
+    }
+}
+
+static void snapshot_free(struct snapshot *s)
+{
+    for (int i = 0; i < s->channel_count; i++)
+        free_kept(&s->channels[i]);
+    arena_free(s->arena);
+}
+
 void snapshot_release(const struct snapshot *held)
 {
     struct snapshot *s = (struct snapshot *)held;
     if (s && atomic_fetch_sub(&s->refs, 1) == 1)
-        arena_free(s->arena);
+        snapshot_free(s);
 }
 
 static struct err *build(struct arena *a)

@@ -13,9 +13,20 @@
 #include "service/pricing.h"
 #include "setting/setting.h"
 
+// What others have worked out from a snapshot and keep for as long as it lives: memory of
+// mem_new. The list only grows.
+struct kept {
+    struct kept *next;
+};
+struct kept_list {
+    _Atomic(struct kept *) first;
+    _Atomic int count;
+};
+
 struct snapshot_key {
     const char *text;
     struct health *health;
+    struct kept_list *kept;
 };
 
 struct snapshot_pair {
@@ -69,6 +80,9 @@ struct snapshot {
 // Builds the first one; later ones are built by whoever publishes a change, before he goes on.
 struct err *snapshot_setup(struct db_pool *pool, struct arena *a);
 void snapshot_stop(void);
+
+// False, and not taken, if there are too many already.
+bool snapshot_keep(struct kept_list *list, struct kept *item);
 
 const struct snapshot *snapshot_hold(void); // any thread
 void snapshot_release(const struct snapshot *held);

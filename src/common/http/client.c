@@ -273,7 +273,7 @@ static void send_all(struct round_end *r)
     }
 }
 
-static struct err *check(struct call *c)
+struct err *call_check(struct call *c)
 {
     const char *bad = NULL;
     if (strcmp(c->url.scheme, "http") != 0 && !is_secure(c))
@@ -286,10 +286,9 @@ static struct err *check(struct call *c)
         bad = "this method is";
     else if (c->headers.n + strlen(c->url.path) > REQUEST_HEAD_MAX)
         bad = "so large a request head is";
-    else if (c->pieces > CALL_PIECES)
-        bad = "so many pieces are";
     else if (!headers_allowed(c->headers, &c->accepts))
         bad = "a request header is";
+    c->checked = !bad;
     return bad ? err_new(c->arena, &err_channel_misconfigured, "%s not allowed", bad) : NULL;
 }
 
@@ -305,6 +304,8 @@ static void limits_fill(struct call_limits *l)
 void call_start(struct call *c)
 {
     struct client *client = c->client;
+    if (c->pieces > CALL_PIECES)
+        abort();
     client->active++;
     c->conn = NULL;
     c->failed = NULL;
@@ -313,7 +314,7 @@ void call_start(struct call *c)
     c->headers_in = (struct http_headers){0};
     c->got_bytes = c->reused = c->soon = c->retried = c->paused = c->done = false;
     limits_fill(&c->limits);
-    struct err *e = check(c);
+    struct err *e = c->checked ? NULL : call_check(c);
     if (e) {
         call_fail_soon(c, e);
         return;

@@ -38,6 +38,8 @@ struct call {
     size_t pieces;
     const char
         *proxy;   // NULL or "", "http://[user:pass@]host:port", "socks5://[user:pass@]host:port"
+    bool checked; // call_check has found nothing wrong with URL and headers: not looked at again
+    bool accepts; // set by call_check: the headers have an Accept-Encoding
     bool guarded; // user-supplied URL: the address connected to must be public (egress.h)
     struct call_limits limits;
 
@@ -64,8 +66,11 @@ struct call {
     struct client_conn *conn; // the client's own from here on
     struct call *next;        // among those with something due soon
     struct err *failed;       // what on_done will soon be told
-    bool soon, accepts, retried, paused, done;
+    bool soon, retried, paused, done;
 };
+
+// What is wrong with the address, the method or the headers: err_channel_misconfigured.
+struct err *call_check(struct call *c);
 
 struct client *client_new(struct loop *loop);
 // Cancels nothing by itself: all calls must be done. on_closed follows when every socket is closed.

@@ -6,7 +6,6 @@
 
 #include "common/arena.h"
 #include "common/crypto.h"
-#include "common/find.h"
 
 static const char MARK[] = "tfr1.";
 
@@ -43,14 +42,18 @@ struct str carry_for(struct arena *a, const struct dialect *reader, const struct
     return carry_wrap(a, owner, state, (struct str){0}, redacted);
 }
 
-static bool holds(struct str body, struct str mark)
+// What is carried is the whole of some text, and a document's values lie one after the other.
+bool chat_carries(yyjson_val *root)
 {
-    return find_text(body, mark) < body.n;
-}
-
-bool chat_carries(struct str body)
-{
-    return body.n && (holds(body, str_of(MARK)) || holds(body, str_of(MARK_BASE64)));
+    yyjson_val *end = root ? unsafe_yyjson_get_next(root) : NULL;
+    for (yyjson_val *v = root; v < end; v++) {
+        if (!unsafe_yyjson_is_str(v))
+            continue;
+        struct str text = {unsafe_yyjson_get_str(v), unsafe_yyjson_get_len(v)};
+        if (str_starts(text, MARK) || str_starts(text, MARK_BASE64))
+            return true;
+    }
+    return false;
 }
 
 bool carry_is(struct str carried)

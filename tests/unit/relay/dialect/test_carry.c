@@ -57,16 +57,24 @@ static void opens_nothing_else(void **state)
     }
 }
 
+static bool carries(struct arena *a, const char *body)
+{
+    yyjson_val *root;
+    assert_null(json_read(a, str_of(body), &root));
+    return chat_carries(root);
+}
+
 static void is_seen_in_requests(void **state)
 {
     (void)state;
     ARENA(a);
     struct str w = carry_wrap(a, &claude_dialect, STR("S"), STR(""), false);
     const char *base64 = base64_text(a, w.p, w.n);
-    assert_true(chat_carries(str_of(arena_printf(a, "{\"s\":\"%.*s\"}", STR_ARGS(w)))));
-    assert_true(chat_carries(str_of(arena_printf(a, "{\"s\":\"%s\"}", base64))));
-    assert_false(chat_carries(STR("{\"s\":\"EqoB\"}")));
-    assert_false(chat_carries((struct str){0}));
+    assert_true(carries(a, arena_printf(a, "{\"s\":[1,{\"k\":\"%.*s\"}]}", STR_ARGS(w))));
+    assert_true(carries(a, arena_printf(a, "{\"s\":\"%s\"}", base64)));
+    assert_false(carries(a, "{\"s\":\"EqoB\"}"));
+    assert_false(carries(a, "\"EqoB\""));
+    assert_false(chat_carries(NULL));
 }
 
 int main(void)
