@@ -459,7 +459,8 @@ static struct err *feed_whole(struct relay *r)
     arena_reset(r->scratch);
     if (!relay_is_chat(r))
         return read_other(r);
-    TRY(chat_read_whole(&r->reader, buf_view(&r->in)));
+    struct str body = buf_view(&r->in);
+    TRY(r->translated ? chat_read_whole(&r->reader, body) : chat_skim_whole(&r->reader, body));
     if (r->reader.failed)
         return relay_said_error(r);
     return is_renamed(r) ? rename_whole(r) : NULL;

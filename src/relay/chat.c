@@ -74,6 +74,17 @@ struct err *chat_read_whole(struct chat_reader *r, struct str body)
     return e;
 }
 
+struct err *chat_skim_whole(struct chat_reader *r, struct str body)
+{
+    yyjson_val *root = NULL;
+    TRY(chat_json(r, body, &root));
+    const struct dialect *d = r->dialect;
+    r->ended = d->skim_whole && d->skim_whole(r, root);
+    struct err *e = r->ended ? NULL : d->read_whole(r, root);
+    arena_reset(r->scratch);
+    return e;
+}
+
 struct err *chat_read_end(struct chat_reader *r)
 {
     return r->ended || r->failed || !r->dialect->read_end ? NULL : r->dialect->read_end(r);

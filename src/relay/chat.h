@@ -413,6 +413,9 @@ struct dialect {
     // the reply is complete; otherwise the reply was cut. NULL: the terminator never is.
     struct err *(*read_end)(struct chat_reader *r);
     struct err *(*read_whole)(struct chat_reader *r, yyjson_val *body);
+    // The same for an answer that only passes through: takes its usage and ends, without events.
+    // False where there is more to say (a failure, no usage): then it must be read. NULL: it must.
+    bool (*skim_whole)(struct chat_reader *r, yyjson_val *body);
     // What a provider says when it refuses: false if this is not its error form.
     bool (*read_error)(yyjson_val *body, struct chat_error *out);
 
@@ -435,6 +438,7 @@ struct err *chat_write_request(struct arena *a, const struct dialect *dialect,
 // `signs`): then only usage, failure and end are told.
 struct err *chat_read_frame(struct chat_reader *r, const struct frame *f);
 struct err *chat_read_whole(struct chat_reader *r, struct str body);
+struct err *chat_skim_whole(struct chat_reader *r, struct str body); // of an untranslated answer
 // After the last byte of a stream. r->ended and r->failed both false afterwards: it was cut, and
 // the client must be told so by write_stream_error.
 struct err *chat_read_end(struct chat_reader *r);

@@ -209,6 +209,7 @@ void dialects_whole(const struct dialect *provider, struct input in)
         ARENA(a);
         struct replay p;
         begin(&p, a, provider, all[i], flags);
-        end(&p, chat_read_whole(&p.reader, in.text));
+        end(&p,
+            p.metering ? chat_skim_whole(&p.reader, in.text) : chat_read_whole(&p.reader, in.text));
     }
 }

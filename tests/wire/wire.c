@@ -476,7 +476,8 @@ static void replay_whole(struct run *r, struct arena *a, struct str bytes, bool 
 {
     struct replay p;
     replay_begin(r, &p, a, o, metering);
-    replay_end(r, &p, chat_read_whole(&p.reader, bytes));
+    replay_end(r, &p,
+               metering ? chat_skim_whole(&p.reader, bytes) : chat_read_whole(&p.reader, bytes));
 }
 
 static void expect_same(struct run *r, const struct section *s, struct str bytes, struct pace pace,

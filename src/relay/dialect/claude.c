@@ -199,6 +199,7 @@ const struct dialect claude_dialect = {
     .write_request = claude_write_request,
     .read_frame = claude_read_frame,
     .read_whole = claude_read_whole,
+    .skim_whole = claude_skim_whole,
     .read_error = claude_read_error,
     .signs = signs,
 };

@@ -37,6 +37,7 @@ struct err *claude_write_request(struct arena *a, const struct chat_request *in,
                                  const struct chat_target *to, struct buf *out);
 struct err *claude_read_frame(struct chat_reader *r, const struct frame *f);
 struct err *claude_read_whole(struct chat_reader *r, yyjson_val *body);
+bool claude_skim_whole(struct chat_reader *r, yyjson_val *body);
 bool claude_read_error(yyjson_val *body, struct chat_error *out);
 struct err *claude_write_event(struct chat_writer *w, const struct chat_event *ev);
 void claude_write_answer(struct chat_writer *w, const struct chat_answer *answer);

@@ -355,3 +355,14 @@ struct err *claude_read_whole(struct chat_reader *r, yyjson_val *body)
     TRY(read_stop(r, c, body));
     return read_message_stop(r, c, body);
 }
+
+bool claude_skim_whole(struct chat_reader *r, yyjson_val *body)
+{
+    yyjson_val *usage = yyjson_obj_get(body, "usage");
+    if (text_eq(json_text_at(body, "type"), "error") || !yyjson_is_obj(usage) ||
+        !yyjson_is_arr(yyjson_obj_get(body, "content")))
+        return false;
+    take_usage(&r->usage, usage);
+    r->usage.prompt_known = r->usage.known = true;
+    return true;
+}

@@ -155,6 +155,7 @@ const struct dialect openai_dialect = {
     .read_frame = openai_read_frame,
     .read_end = openai_read_end,
     .read_whole = openai_read_whole,
+    .skim_whole = openai_skim_whole,
     .read_error = openai_read_error,
     .signs = signs,
 };

@@ -10,6 +10,7 @@ struct err *openai_write_request(struct arena *a, const struct chat_request *in,
                                  const struct chat_target *to, struct buf *out);
 struct err *openai_read_frame(struct chat_reader *r, const struct frame *f);
 struct err *openai_read_whole(struct chat_reader *r, yyjson_val *body);
+bool openai_skim_whole(struct chat_reader *r, yyjson_val *body);
 struct err *openai_read_end(struct chat_reader *r);
 bool openai_read_error(yyjson_val *body, struct chat_error *out);
 // A member that is a failure: not null, false or empty.

@@ -349,3 +349,19 @@ struct err *openai_read_whole(struct chat_reader *r, yyjson_val *body)
         TRY(finish(r, c, STOP_END));
     return chat_end(r);
 }
+
+bool openai_skim_whole(struct chat_reader *r, yyjson_val *body)
+{
+    yyjson_val *choices = yyjson_obj_get(body, "choices"), *usage = yyjson_obj_get(body, "usage");
+    yyjson_val *choice;
+    size_t i, max;
+    if (openai_error_in(body) || yyjson_arr_size(choices) == 0 || !yyjson_is_obj(usage))
+        return false;
+    yyjson_arr_foreach(choices, i, max, choice)
+    {
+        const char *reason = json_text_at(choice, "finish_reason");
+        if (reason && is_failure(reason))
+            return false;
+    }
+    return take_usage(&r->usage, usage);
+}
