@@ -35,7 +35,7 @@
 #include "setting/boot.h"
 
 enum { EXIT_FINE, EXIT_FAILED, EXIT_USAGE };
-enum { LARGE_BLOCK = 1 << 20 };
+enum { LARGE_BLOCK = 1 << 20, TRIMMED_ABOVE = 8 << 20 };
 enum { WORKER_THREADS = 8, LEASE_CHUNK = 50000, LEASE_IDLE_MS = 60000 };
 
 static const char usage[] =
@@ -360,6 +360,7 @@ static int serve(struct arena *a)
     // Large blocks go back when they are freed: else each thread would keep 19 MiB for its next
     // password.
     mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
+    mallopt(M_TRIM_THRESHOLD, TRIMMED_ABOVE); // the rest goes back once it is quiet (relay/keeper)
     struct err *e = start(a);
     if (e)
         return complain(e);

@@ -187,10 +187,23 @@ void conn_refuse(struct conn *c, struct err *e)
 
 // --- bytes and time --------------------------------------------------------------------------
 
+// A sized body that is taken as it comes is read to where it will stay.
+static bool reads_in_place(const struct conn *c)
+{
+    size_t room = c->body.cap > BODY_PADDING ? c->body.cap - BODY_PADDING - 1 : 0;
+    return c->state == CONN_BODY && !c->tls && !c->decoder && c->parser.flags & F_CONTENT_LENGTH &&
+           c->parser.content_length && room > c->body.n &&
+           room - c->body.n >= c->parser.content_length;
+}
+
 static void on_room(uv_handle_t *h, size_t suggested, uv_buf_t *room)
 {
     (void)suggested;
     struct conn *c = h->data;
+    if (reads_in_place(c)) {
+        *room = uv_buf_init(c->body.p + c->body.n, (unsigned)c->parser.content_length);
+        return;
+    }
     *room = uv_buf_init(c->server->loop->scratch, LOOP_SCRATCH);
 }
 

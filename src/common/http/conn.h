@@ -19,6 +19,7 @@ enum {
     ROUND_BYTES = 1024 * 1024, // more is not put off
     SPARE_ARENAS = 64,
     DATE_SIZE = 40,
+    BODY_PADDING = 8, // writable bytes behind a body
 };
 
 enum conn_state {

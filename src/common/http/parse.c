@@ -6,7 +6,7 @@
 
 #include "common/http/conn.h"
 
-enum { FIRST_HEADERS = 16, BODY_AT_ONCE = 64 * 1024, BODY_PADDING = 8 };
+enum { FIRST_HEADERS = 16, BODY_AT_ONCE = 512 * 1024 };
 
 static struct conn *conn_parsed_by(llhttp_t *parser)
 {
@@ -267,7 +267,10 @@ static struct err *add_body(void *to, struct str bytes)
     struct conn *c = to;
     if (bytes.n > c->x.body_limit - c->body.n)
         return too_large(c);
-    buf_str(&c->body, bytes);
+    if (bytes.p == c->body.p + c->body.n) // read in place
+        buf_grew(&c->body, bytes.n);
+    else
+        buf_str(&c->body, bytes);
     return NULL;
 }
 
