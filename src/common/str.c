@@ -88,10 +88,26 @@ static bool utf8_second(unsigned char first, unsigned char second)
     }
 }
 
+// How many bytes in front are ASCII and not NUL, in steps of eight.
+static size_t plain_run(const unsigned char *p, const unsigned char *end)
+{
+    const uint64_t tops = 0x8080808080808080, ones = 0x0101010101010101;
+    size_t n = 0;
+    for (uint64_t word; (size_t)(end - p) >= n + sizeof(word); n += sizeof(word)) {
+        memcpy(&word, p + n, sizeof(word));
+        if ((word | (word - ones)) & tops) // with the top bits clear, only a NUL borrows
+            break;
+    }
+    return n;
+}
+
 bool utf8_valid(struct str s)
 {
     const unsigned char *p = (const unsigned char *)s.p, *end = p + s.n;
     while (p < end) {
+        p += plain_run(p, end);
+        if (p == end)
+            break;
         size_t n = utf8_length(*p);
         if (n == 0 || *p == 0 || (size_t)(end - p) < n || (n > 1 && !utf8_second(p[0], p[1])))
             return false;
