@@ -11,7 +11,7 @@
 enum { ASKED_MOST = 4, ASKED_BYTES = 256 };
 
 struct prepared {
-    struct kept kept; // first
+    struct derived derived; // first
     enum relay_mode mode;
     bool stream, array, translated, accepts;
     const char *model;            // NULL: it is not part of the address
@@ -57,7 +57,8 @@ static bool fits(const struct prepared *p, const struct relay *r, const struct s
 bool prepared_use(struct relay *r)
 {
     struct str asked[ASKED_MOST] = {{0}};
-    struct kept *item = atomic_load_explicit(&r->choice.key->kept->first, memory_order_acquire);
+    struct derived *item =
+        atomic_load_explicit(&r->choice.key->derived->first, memory_order_acquire);
     if (!item || r->attempt.tail || !ask_caller(r, asked)) // a tail is one reply's own address
         return false;
     for (; item; item = item->next) {
@@ -126,6 +127,6 @@ void prepared_keep(struct relay *r)
     p->headers = put_str(&to, r->call->headers);
     for (int i = 0; i < ASKED_MOST; i++)
         p->asked[i] = put_str(&to, asked[i]);
-    if (!snapshot_keep(r->choice.key->kept, &p->kept))
+    if (!snapshot_keep(r->choice.key->derived, &p->derived))
         free(p);
 }

@@ -13,7 +13,7 @@
 
 // --- prices -----------------------------------------------------------------------
 
-enum { KEPT_MOST = 64 };
+enum { DERIVED_MOST = 64 };
 enum { CREATE_RATIO = 1250000, CREATE_1H_NUMERATOR = 8, CREATE_1H_DENOMINATOR = 5 }; // 1.25; x 1.6
 
 static yyjson_val *read_map(struct arena *a, const char *text)
@@ -186,11 +186,11 @@ static void read_keys(struct arena *a, struct snapshot_channel *c)
         const char *text = arena_str(a, str_trim(key));
         struct health *h = health_of(c->row.id, text);
         atomic_store(&h->off, yyjson_obj_get(states, h->key_id) != NULL);
-        c->keys[c->key_count++] = (struct snapshot_key){text, h, NEW(a, struct kept_list)};
+        c->keys[c->key_count++] = (struct snapshot_key){text, h, NEW(a, struct derived_list)};
     }
     if (!c->key_count) // an upstream without keys still has its health
         c->keys[c->key_count++] =
-            (struct snapshot_key){"", health_of(c->row.id, ""), NEW(a, struct kept_list)};
+            (struct snapshot_key){"", health_of(c->row.id, ""), NEW(a, struct derived_list)};
 }
 
 static struct snapshot_pair *read_pairs(struct arena *a, const char *text, bool as_json, int *count)
@@ -298,9 +298,9 @@ const struct snapshot *snapshot_hold(void)
     return s;
 }
 
-bool snapshot_keep(struct kept_list *list, struct kept *item)
+bool snapshot_keep(struct derived_list *list, struct derived *item)
 {
-    if (atomic_fetch_add(&list->count, 1) >= KEPT_MOST) {
+    if (atomic_fetch_add(&list->count, 1) >= DERIVED_MOST) {
         atomic_fetch_sub(&list->count, 1);
         return false;
     }
@@ -310,10 +310,10 @@ bool snapshot_keep(struct kept_list *list, struct kept *item)
     return true;
 }
 
-static void free_kept(const struct snapshot_channel *c)
+static void free_derived(const struct snapshot_channel *c)
 {
     for (int i = 0; i < c->key_count; i++) {
-        struct kept *item = atomic_load(&c->keys[i].kept->first), *next;
+        struct derived *item = atomic_load(&c->keys[i].derived->first), *next;
         for (; item; item = next) {
             next = item->next;
             free(item);
@@ -324,7 +324,7 @@ static void free_kept(const struct snapshot_channel *c)
 static void snapshot_free(struct snapshot *s)
 {
     for (int i = 0; i < s->channel_count; i++)
-        free_kept(&s->channels[i]);
+        free_derived(&s->channels[i]);
     arena_free(s->arena);
 }
 

@@ -15,18 +15,18 @@
 
 // What others have worked out from a snapshot and keep for as long as it lives: memory of
 // mem_new. The list only grows.
-struct kept {
-    struct kept *next;
+struct derived {
+    struct derived *next;
 };
-struct kept_list {
-    _Atomic(struct kept *) first;
+struct derived_list {
+    _Atomic(struct derived *) first;
     _Atomic int count;
 };
 
 struct snapshot_key {
     const char *text;
     struct health *health;
-    struct kept_list *kept;
+    struct derived_list *derived;
 };
 
 struct snapshot_pair {
@@ -82,7 +82,7 @@ struct err *snapshot_setup(struct db_pool *pool, struct arena *a);
 void snapshot_stop(void);
 
 // False, and not taken, if there are too many already.
-bool snapshot_keep(struct kept_list *list, struct kept *item);
+bool snapshot_keep(struct derived_list *list, struct derived *item);
 
 const struct snapshot *snapshot_hold(void); // any thread
 void snapshot_release(const struct snapshot *held);
