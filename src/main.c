@@ -27,6 +27,8 @@
 #include "service/ledger.h"
 #include "service/limit_redis.h"
 #include "service/metrics.h"
+#include "service/node.h"
+#include "service/peers.h"
 #include "service/session.h"
 #include "service/setup.h"
 #include "service/shared.h"
@@ -45,6 +47,8 @@ static const char usage[] =
     "\n"
     "  serve       start everything (the default)\n"
     "  --check     validate settings, database and migrations, then exit\n"
+    "  --release-node NAME\n"
+    "              give back what a node has leased whose disk is lost, then exit\n"
     "  --version   print the version\n"
     "  --help      print this\n"
     "\n"
@@ -396,10 +400,37 @@ static int check(struct arena *a)
     return EXIT_FINE;
 }
 
+// Everybody who lives says so on Redis within this time.
+enum { LISTEN_MS = 3500 };
+
+static struct err *release_node(struct arena *a, const char *name)
+{
+    TRY(prepare(a));
+    peers_setup("", NULL);
+    TRY(shared_start(node.pool, a, node.boot.redis_dsn, ""));
+    if (!text_is_empty(node.boot.redis_dsn))
+        uv_sleep(LISTEN_MS);
+    struct err *e = node_release(node.pool, a, name, peers_hear);
+    shared_stop();
+    db_pool_close(node.pool);
+    return e;
+}
+
+static int release(struct arena *a, const char *name)
+{
+    struct err *e = release_node(a, name);
+    if (!e)
+        return EXIT_FINE;
+    log_error("cannot release node %s: %s: %s", name, e->kind->code, e->detail);
+    return EXIT_FAILED;
+}
+
 int main(int argc, char **argv)
 {
     const char *command = argc > 1 ? argv[1] : "serve";
     ARENA(a);
+    if (argc == 3 && !strcmp(command, "--release-node"))
+        return release(a, argv[2]);
     if (argc > 2 || (argc == 2 && !strcmp(command, ""))) {
         fputs(usage, stderr);
         return EXIT_USAGE;

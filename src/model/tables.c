@@ -10,15 +10,18 @@
 #include "model/kept.h"
 #include "model/lease.h"
 #include "model/log.h"
+#include "model/node.h"
 #include "model/session.h"
 #include "model/token.h"
 #include "model/usage.h"
 #include "model/user.h"
 
 const struct table *const model_tables[] = {
-    &user_table,  &channel_table, &token_table,  &ability_table,          &log_table,
-    &usage_table, &lease_table,   &config_table, &journal_position_table, &session_table,
-    &fact_table,  &change_table,  &kept_table,   NULL,
+    &user_table,    &channel_table, &token_table,
+    &ability_table, &log_table,     &usage_table,
+    &lease_table,   &config_table,  &journal_position_table,
+    &session_table, &fact_table,    &change_table,
+    &node_table,    &kept_table,    NULL,
 };
 
 const struct table *const model_log_tables[] = {

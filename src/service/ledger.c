@@ -15,6 +15,7 @@
 #include "service/journal.h"
 #include "service/metrics.h"
 #include "service/move.h"
+#include "service/node.h"
 #include "service/peers.h"
 #include "service/positions.h"
 
@@ -339,6 +340,8 @@ static void give_back_to_others(enum account_kind kind, int64_t id)
 
 struct err *ledger_admits(struct arena *a)
 {
+    if (!node_is_ours())
+        return err_new(a, &err_node_replaced, "node %s", ledger.o.node);
     return journal_admits(ledger.journal) ? NULL : err_new(a, &err_journal_full, "journal");
 }
 
@@ -503,6 +506,8 @@ struct err *ledger_start(struct arena *a, const struct ledger_options *o)
     atomic_store(&ledger.stopping, false);
     struct err *e = booking_open(a, &ledger.o, &ledger.journal);
     if (!e)
+        e = node_claim(ledger.o.pool, a, ledger.o.node, ledger.o.data_dir);
+    if (!e)
         e = recover(a);
     if (e) {
         close_books();
@@ -541,7 +546,8 @@ static struct err *close_accounts(struct arena *a)
 {
     TRY(booking_balances(a));
     struct err *logs = booking_log(a);
-    TRY(move_all_out(&ledger.o, a));
+    if (node_is_ours())
+        TRY(move_all_out(&ledger.o, a));
     return logs ? logs : positions_even(&ledger.o, a);
 }
 
@@ -553,6 +559,8 @@ void ledger_stop(void)
     while (atomic_load(&ledger.top_ups))
         uv_sleep(1);
     struct err *e = close_accounts(a);
+    if (!e)
+        node_leave();
     if (e)
         log_warn("ledger: %s: %s; the next start books the rest and returns the leases",
                  e->kind->code, e->detail);

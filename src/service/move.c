@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/rand.h"
 #include "model/lease.h"
+#include "service/node.h"
 
 static const struct words {
     const char *kind; // as in the leases table
@@ -85,6 +86,8 @@ static struct err *resolve_doubt(const struct ledger_options *o, struct db *db, 
 struct err *move_connect(const struct ledger_options *o, struct arena *a, struct account *account,
                          struct db **db)
 {
+    if (!node_is_ours())
+        return err_new(a, &err_node_replaced, "node %s", o->node);
     TRY(db_lease(o->pool, a, db));
     return resolve_doubt(o, *db, a, account);
 }

@@ -16,6 +16,7 @@
 #include "model/change.h"
 #include "service/change.h"
 #include "service/metrics.h"
+#include "service/node.h"
 
 enum {
     POLL_MS = 2000,
@@ -26,6 +27,7 @@ enum {
     KEEP_SECONDS = 86400,
     AWAY_MS = 3600000, // who has not looked for so long may have missed rows
     PURGE_MS = 600000,
+    REFRESH_MS = 60000, // while there are other nodes: one may have died between commit and row
     PROCESS_SIZE = 16,
 };
 
@@ -42,8 +44,8 @@ static struct {
     // Rows up to `read` were taken over when the last look but one began: an id below the newest
     // may become visible a moment after it.
     int64_t read, newest;
-    int64_t looked_ms, purged_ms, tried_ms; // clock_steady_ms
-    bool pending[CHANGE_KINDS];             // to be read again, all of the kind
+    int64_t looked_ms, purged_ms, tried_ms, refreshed_ms; // clock_steady_ms
+    bool pending[CHANGE_KINDS];                           // to be read again, all of the kind
     int64_t seen[SEEN];
     int seen_at;
     bool complained;
@@ -207,18 +209,23 @@ static struct err *look(struct arena *a)
 {
     struct rows rows = {0};
     int64_t newest = 0, now = clock_steady_ms();
+    bool others = false;
     DB(db);
     TRY(db_lease(watch.pool, a, &db));
+    TRY(node_beat(db, a, &others));
     TRY(change_newest(db, a, &newest));
     if (newest > watch.read)
         TRY(change_list(db, a, watch.read, watch.process, ROWS_MOST, &rows));
     TRY(purge(db, a));
     db_return(db);
     db = NULL;
-    if (rows.count == ROWS_MOST || now - watch.looked_ms > AWAY_MS)
+    bool refresh = others && now - watch.refreshed_ms > REFRESH_MS;
+    if (refresh || rows.count == ROWS_MOST || now - watch.looked_ms > AWAY_MS)
         take_over_all();
     else
         take_over_rows(&rows);
+    if (refresh || !others)
+        watch.refreshed_ms = now;
     watch.read = watch.newest;
     watch.newest = newest;
     watch.looked_ms = now;

@@ -77,9 +77,8 @@ static bool read_file(int fd, char *out, size_t n)
     return got > 0;
 }
 
-// The secret kept in a file of the data folder, made on first use. Losing it loses what was sealed.
-static struct err *kept_secret(struct arena *a, const char *folder, const char *name,
-                               const char **out)
+// Losing a secret loses what was sealed with it.
+struct err *boot_keep(struct arena *a, const char *folder, const char *name, const char **out)
 {
     const char *path = arena_printf(a, "%s/%s", folder, name);
     char *text = arena_alloc(a, 128);
@@ -107,9 +106,9 @@ struct err *boot_load(struct arena *a, struct boot *out)
     TRY(read_environment(a, out));
     TRY(make_folder(a, out->data_dir));
     if (text_is_empty(out->crypto_secret))
-        TRY(kept_secret(a, out->data_dir, "crypto_secret", &out->crypto_secret));
+        TRY(boot_keep(a, out->data_dir, "crypto_secret", &out->crypto_secret));
     if (text_is_empty(out->session_secret))
-        TRY(kept_secret(a, out->data_dir, "session_secret", &out->session_secret));
+        TRY(boot_keep(a, out->data_dir, "session_secret", &out->session_secret));
     if (strlen(out->crypto_secret) < 16 || strlen(out->session_secret) < 16)
         return err_new(a, &err_field_invalid,
                        "CRYPTO_SECRET and SESSION_SECRET need 16 characters");

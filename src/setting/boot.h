@@ -21,3 +21,7 @@ extern const struct field boot_fields[];
 // Reads .env and the environment; makes DATA_DIR (mode 0700) and the secrets kept in it when they
 // are not given.
 struct err *boot_load(struct arena *a, struct boot *out);
+
+// The 64 random characters kept in that file of the data folder, made when they are first asked
+// for.
+struct err *boot_keep(struct arena *a, const char *folder, const char *name, const char **out);

@@ -8,7 +8,7 @@ import type { Session, Token, User } from "../support/management";
 import { login, Management } from "../support/management";
 import { nodeOptions, relay, RELAY_COST, type Reply, sharedDatabase } from "../support/nodes";
 import { Redis } from "../support/redis";
-import { Account, TestServer } from "../support/server";
+import { Account, BINARY, TestServer } from "../support/server";
 
 const SOON_MS = 1_000;
 /** Two looks at the table of changes. */
@@ -259,6 +259,49 @@ describe("when Redis fails", () => {
     client.close();
     await warm(token.key);
   });
+});
+
+describe("a node's name", () => {
+  /** Runs the program to its end on the nodes' database. */
+  function run(args: string[], DATA_DIR: string): { status: number; text: string } {
+    const env = { ...nodeOptions(shared, args[1] ?? "", redis.url).env, DATA_DIR, PORT: "0" };
+    const options = { cwd: DATA_DIR, env: { ...env, SQL_DSN: shared.dsn } };
+    const { exitCode, stdout, stderr } = Bun.spawnSync([BINARY, ...args], options);
+    return { status: exitCode, text: stdout.toString() + stderr.toString() };
+  }
+
+  const startAs = (name: string) => TestServer.start(nodeOptions(shared, name, redis.url));
+
+  test("is refused while another node has it", async () => {
+    await expect(startAs("two")).rejects.toThrow(/a node named two is alive/);
+    const { status, text } = run(["--release-node", "two"], gw.server.dataDir);
+    expect(text).toContain("a node named two is alive");
+    expect(status).toBe(1);
+    await warm(gw.token.key);
+  });
+
+  test("is free again when its disk is lost and its leases are released", async () => {
+    const user = await gw.server.createUser({ quota: 1_000_000 });
+    const token = await gw.newToken({}, user);
+    const lost = await startAs("lost");
+    const { requestId } = await relay(lost, token.key);
+    await gw.server.logOf(requestId);
+    await lost.kill9();
+    await expect(startAs("lost")).rejects.toThrow(/--release-node lost/);
+    expect(run(["--release-node", "nobody"], gw.server.dataDir).status).toBe(1);
+    const { status, text } = run(["--release-node", "lost"], gw.server.dataDir);
+    expect({ status, text }).toMatchObject({ status: 0 });
+    expect(text).toMatch(
+      new RegExp(`^user ${user.id} \\(${user.user.username}\\): \\d+ given`, "m"),
+    );
+    expect(await gw.server.balance(user)).toBe(1_000_000 - RELAY_COST);
+    const found = await startAs("lost");
+    await served200(found, token.key);
+    await found.dispose();
+    const again = await startAs("lost"); // it had left in order: another disk is no matter
+    await again.dispose();
+    await lost.dispose();
+  }, 60_000);
 });
 
 test("a node is killed and comes back", async () => {
