@@ -29,7 +29,7 @@ ninja --quiet -C build/$(1) | { grep -v 'no work to do' || true; }
 endef
 
 .PHONY: all build run test check fmt clean setup setup-test setup-all release asan tsan gcc clang \
-	bench fuzz matrix web web-dev web-types dist crash faults soak agents logs
+	bench fuzz matrix web web-dev web-types dist crash cluster faults soak agents logs
 
 all: build
 
@@ -101,6 +101,9 @@ crash: $(PROOF)
 # Real agents from npm, see tests/README.md.
 agents: $(PROOF)
 	@$(BUN) tests/agents/agents.ts
+
+cluster: $(PROOF)
+	@$(BUN) tests/cluster/cluster.ts --rounds $(or $(ROUNDS),8)
 
 faults: $(PROOF)
 	@$(BUN) tests/faults/faults.ts

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:f
 import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import { type Database, startDatabases, stopDatabases } from "../tests/support/databases.ts";
+import { Redis } from "../tests/support/redis.ts";
 
 type Count = { passed: number; failed: number; skipped: number };
 type Job = {
@@ -135,6 +136,9 @@ const databases = () =>
     })),
   );
 
+/** For the suites on PostgreSQL. */
+let redis: Redis | undefined;
+
 async function api(): Promise<Job[]> {
   const glob = new Bun.Glob("tests/{api,support}/**/*.test.ts");
   if ([...glob.scanSync(".")].length === 0) return [];
@@ -142,8 +146,16 @@ async function api(): Promise<Job[]> {
     command: [...unrandomized, bun, "test", "--timeout", "60000", ...paths],
     count: countBun,
   });
-  const others = await onServers(({ title }, env) => [
-    { name: `bun test on ${title}`, ...suites("./tests/api"), env },
+  redis = Bun.which("redis-server") ? await Redis.start() : undefined;
+  const shared: Record<string, string> = redis ? { REDIS_CONN_STRING: redis.url } : {};
+  const others = await onServers(({ name, title }, env) => [
+    name === "postgres"
+      ? {
+          name: `bun test on ${title}${redis ? " with Redis" : "; REDIS IS NOT INSTALLED"}`,
+          ...suites("./tests/api"),
+          env: { ...env, ...shared },
+        }
+      : { name: `bun test on ${title}`, ...suites("./tests/api"), env },
   ]);
   return [{ name: "bun test on SQLite", ...suites("./tests/api", "./tests/support") }, ...others];
 }
@@ -268,6 +280,7 @@ for (const name of wanted.length ? wanted : Object.keys(parts)) {
   failed += count.failed;
 }
 await stopDatabases();
+await redis?.dispose();
 if (passed === 0) failed = Math.max(failed, 1);
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed ? 1 : 0);

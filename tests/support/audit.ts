@@ -34,7 +34,7 @@ interface Account {
   logged: number;
 }
 
-const ACCOUNTS = {
+export const ACCOUNTS = {
   user: `SELECT id, quota AS balance, used_quota AS used,
     (SELECT coalesce(sum(amount), 0) FROM leases WHERE kind = 'user' AND owner_id = users.id) AS leased,
     (SELECT coalesce(sum(quota), 0) FROM logs WHERE type = 2 AND user_id = users.id) AS logged FROM users`,
@@ -68,7 +68,7 @@ export function audit(dataDir: string, granted: Granted): Audit {
   }
 }
 
-function judge(kind: string, accounts: Account[], granted: Map<number, number>): string[] {
+export function judge(kind: string, accounts: Account[], granted: Map<number, number>): string[] {
   const wrong: string[] = [];
   for (const account of accounts) {
     const { id, balance, used, leased, logged } = account;
