@@ -1,5 +1,5 @@
-// A TCP proxy that can be cut: what goes through it is lost at once, and nobody gets through until it
-// is mended.
+// A TCP proxy that can be cut: what goes through it is lost at once, and nobody gets through until
+// it is mended.
 import net from "node:net";
 
 export class Cut {
