@@ -412,7 +412,7 @@ static struct err *release_node(struct arena *a, const char *name)
         uv_sleep(LISTEN_MS);
     struct err *e = node_release(node.pool, a, name, peers_hear);
     shared_stop();
-    db_pool_close(node.pool);
+    close_databases();
     return e;
 }
 
