@@ -42,6 +42,7 @@ static struct {
     struct peer peers[PEERS_MOST];
     struct question *questions;
     int64_t serial;
+    int64_t since_ms; // messages come
 } peers;
 
 static const char *const kinds[] = {[ACCOUNT_USER] = "user", [ACCOUNT_TOKEN] = "token"};
@@ -70,6 +71,21 @@ static void on_here(struct str name)
     snprintf(p->name, sizeof(p->name), "%.*s", STR_ARGS(name));
     p->heard_ms = clock_steady_ms();
     uv_mutex_unlock(&peers.lock);
+}
+
+static void on_subscribed(void)
+{
+    uv_mutex_lock(&peers.lock);
+    peers.since_ms = clock_steady_ms();
+    uv_mutex_unlock(&peers.lock);
+}
+
+// Who may not have had the time to be heard yet, is asked as well.
+static bool may_hear(const char *node)
+{
+    const struct peer *p = place_of(str_of(node));
+    int64_t before = clock_steady_ms() - HEARD_MS;
+    return peers.since_ms > before || (!strcmp(p->name, node) && p->heard_ms > before);
 }
 
 static bool is_heard(const char *node)
@@ -114,7 +130,7 @@ bool peers_ask(enum account_kind kind, int64_t id, const char *const *nodes, siz
     struct question q = {0};
     uv_mutex_lock(&peers.lock);
     for (size_t i = 0; i < count && q.left < PEERS_MOST; i++)
-        if (is_heard(nodes[i]))
+        if (may_hear(nodes[i]))
             q.waits_for[q.left++] = nodes[i];
     q.serial = ++peers.serial;
     q.next = peers.questions;
@@ -214,7 +230,8 @@ static void on_lease(struct str message)
 
 void peers_setup(const char *node, void (*give_back)(enum account_kind kind, int64_t id))
 {
-    static struct redis_channel here = {.name = "here", .on_message = on_here};
+    static struct redis_channel here = {
+        .name = "here", .on_message = on_here, .on_subscribed = on_subscribed};
     static struct redis_channel leases = {.name = "leases", .on_message = on_lease};
     static bool subscribed;
     snprintf(peers.node, sizeof(peers.node), "%s", node);
