@@ -56,8 +56,10 @@ static bool fits(const struct share *s, int64_t units, int64_t now_ms)
     int64_t have = share_in_hand(s);
     if (have >= units)
         return true;
-    if (s->asking && (!s->told || !s->rate.period_ms)) // one step into the dark is enough
+    if (s->asking && !s->rate.period_ms)
         return false;
+    if (s->asking && !s->told) // one step into the dark is enough, or a few of many
+        return units - have <= spare(s) / PART;
     return share_all(s, now_ms) >= units && (have >= 0 || units - have <= ahead(s));
 }
 
