@@ -13,6 +13,12 @@ export interface Row {
   paced: boolean;
   /** CPU of the gateway as a share of nginx's that must not be exceeded. */
   target?: number;
+  /** What the client speaks, where it is not chat completions. */
+  path?: string;
+  /** The gateway's upstream speaks the other dialect; nginx passes the client's own through. */
+  translates?: "to openai" | "to claude";
+  /** The row whose CPU of the gateway is compared with this one's. */
+  beside?: string;
 }
 
 const burst = { model: "bench-burst", stream: true, frames: 102 };
@@ -28,9 +34,26 @@ const kinds: Omit<Row, "tls">[] = [
   },
 ];
 
+// Translated beside untranslated: the same reply, told to the client in its own dialect.
+const claude = { path: "/v1/messages", translates: "to openai" } as const;
+const turned: Omit<Row, "tls" | "paced">[] = [
+  { ...basic, name: "claude-to-openai", ...claude, beside: "json" },
+  { ...basic, name: "openai-to-claude", translates: "to claude", beside: "json" },
+  { ...basic, ...burst, name: "claude-to-openai-sse", ...claude, frames: 0, beside: "sse" },
+  {
+    ...basic,
+    ...burst,
+    name: "openai-to-claude-sse",
+    translates: "to claude",
+    frames: 0,
+    beside: "sse",
+  },
+];
+
 export const ROWS: Row[] = [
   ...kinds.map((row) => ({ ...row, tls: false })),
+  ...turned.map((row) => ({ ...row, tls: false, paced: false })),
   ...kinds.map(({ target: _, ...row }) => ({ ...row, name: `${row.name}-tls`, tls: true })),
 ];
 
-export const TARGETS = { idleMiB: 16, streamKiB: 8 };
+export const TARGETS = { idleMiB: 16, streamKiB: 8, translated: 2 };

@@ -75,6 +75,7 @@ function loadCommand(row: Row, to: Target, more: string[]): string[] {
   command.push("--port", `${to.port}`, "--key", to.key, "--model", to.model);
   command.push("--frames", `${row.frames}`, "--body", `${row.body}`);
   if (row.stream) command.push("--stream");
+  if (row.path) command.push("--path", row.path);
   if (to.ca) command.push("--ca", to.ca);
   return [...command, ...more];
 }
@@ -105,7 +106,11 @@ const oneConnection = [
 const target = (subject: Subject, row: Row): Target => ({
   port: row.tls ? subject.tlsPort : subject.port,
   key: subject.key,
-  model: row.tls ? subject.tlsModel(row.model) : row.model,
+  model: row.tls
+    ? subject.tlsModel(row.model)
+    : row.translates === "to claude"
+      ? subject.claudeModel(row.model)
+      : row.model,
 });
 
 // --- the run ------------------------------------------------------------------------------

@@ -126,6 +126,8 @@ export interface Subject {
   tlsPort: number;
   /** What a model is called when its upstream speaks TLS. */
   tlsModel(model: string): string;
+  /** ... and when its upstream speaks Anthropic's dialect. */
+  claudeModel(model: string): string;
   key: string;
   pids(): number[];
   /** Whose memory counts: without nginx's master. */
@@ -166,6 +168,7 @@ export async function startNginx(mock: Mock): Promise<Subject> {
     port,
     tlsPort,
     tlsModel: same,
+    claudeModel: same,
     key: MOCK_KEY,
     pids,
     memoryPids,
@@ -208,7 +211,7 @@ export interface Gateway extends Subject {
 
 // A user with a balance, a key with a limit of its own, priced models, two channels.
 async function configure(api: Management, mock: Mock): Promise<string> {
-  const models = [...MODELS, ...MODELS.map((model) => `${model}-tls`), "bench-claude"];
+  const models = ["", "-tls", "-claude"].flatMap((end) => MODELS.map((model) => model + end));
   const all = (value: number) => Object.fromEntries(models.map((model) => [model, value]));
   await api.option("ModelRatio", all(1.25));
   await api.option("CompletionRatio", all(4));
@@ -227,12 +230,23 @@ async function configure(api: Management, mock: Mock): Promise<string> {
     models: MODELS.map((model) => `${model}-tls`).join(","),
     base_url: `https://localhost:${mock.tlsPort}`,
   });
+  await api.call("POST", "/api/channel/", {
+    ...channel,
+    type: "anthropic",
+    name: "claude",
+    models: MODELS.map((model) => `${model}-claude`).join(","),
+    base_url: `http://127.0.0.1:${mock.port}`,
+  });
   const { id } = await api.call<{ id: number }>("GET", "/api/user/self");
   const grant = { id, action: "add_quota", mode: "add", value: AMPLE };
   await api.call("POST", "/api/user/manage", grant);
   const limit = { unlimited_quota: false, remain_quota: AMPLE / 10, expired_time: -1 };
   const token = { name: "bench", ...limit };
   return (await api.call<{ key: string }>("POST", "/api/token/", token)).key;
+}
+
+interface Booked {
+  items: { requests: number }[];
 }
 
 export async function startGateway(mock: Mock): Promise<Gateway> {
@@ -260,11 +274,15 @@ export async function startGateway(mock: Mock): Promise<Gateway> {
   const api = new Management(url);
   const key = await configure(api, mock);
   const pids = () => [child.pid];
-  const booked = async () =>
-    (await api.call<{ total: number }>("GET", "/api/logs?type=2&page_size=1")).total;
+  const booked = async () => {
+    const { items } = await api.call<Booked>("GET", "/api/dashboard?all=1");
+    return items.reduce((sum, item) => sum + item.requests, 0);
+  };
   const tlsModel = (model: string) => `${model}-tls`;
+  const claudeModel = (model: string) => `${model}-claude`;
   return {
-    ...{ name: "gateway", port, tlsPort: port, tlsModel, key, pids, memoryPids: pids, booked },
+    ...{ name: "gateway", port, tlsPort: port, tlsModel, claudeModel },
+    ...{ key, pids, memoryPids: pids, booked },
     stop: async () => {
       await stop(child);
       rmSync(data, { recursive: true, force: true });
@@ -295,7 +313,7 @@ async function startOther(other: Other, mock: Mock): Promise<Subject> {
   const pids = () => tree(child.pid);
   return {
     ...{ name: other.name, port: portOf(other.url), tlsPort: portOf(other.tls_url) },
-    ...{ tlsModel: same, key: other.key ?? MOCK_KEY, pids, memoryPids: pids },
+    ...{ tlsModel: same, claudeModel: same, key: other.key ?? MOCK_KEY, pids, memoryPids: pids },
     stop: () => stop(child),
   };
 }
