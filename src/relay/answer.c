@@ -185,11 +185,7 @@ static void write_out(struct relay *r, struct str bytes)
     r->answered = true;
     exchange_write(r->x, &bytes, 1);
     buf_free(&r->attempt.headers); // no other attempt will come: a long stream need not hold it
-    if (!r->parsed && r->body.root) {
-        arena_free(r->document);
-        r->document = NULL;
-        r->body.root = NULL;
-    }
+    relay_drop_document(r);
 }
 
 // Forwarded bytes are kept for counting, but not for ever.

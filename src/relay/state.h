@@ -181,6 +181,7 @@ void relay_keep(struct relay *r);             // it is complete: whoever keeps i
 // upstream.c
 struct err *relay_prepare(struct relay *r); // the attempt and its call, ready to start
 struct err *relay_parse(struct relay *r);   // the caller's request, once
+void relay_drop_document(struct relay *r);  // unless it was parsed; another attempt reads it again
 void relay_attempt_failed(struct relay *r, const struct err *e); // health, exclusion
 struct err *relay_said_error(struct relay *r);     // what a failure inside an answer means
 struct err *relay_upstream_error(struct relay *r); // what a status that is no success means

@@ -10,7 +10,7 @@
 #include "relay/state.h"
 #include "service/metrics.h"
 
-enum { OUT_MOST = 512 << 20, MAPPING_MOST = 16 };
+enum { OUT_MOST = 512 << 20, MAPPING_MOST = 16, LARGE_BODY = 32 << 10 };
 
 // --- the model's name upstream ----------------------------------------------------
 
@@ -129,6 +129,23 @@ static void edit_body(struct relay *r)
         edits[count++] =
             (struct json_edit){arena_str(r->arena, c->params[i].name), c->params[i].value};
     r->call->pieces = json_text_edit(r->arena, &r->body, edits, count, r->call->body, CALL_PIECES);
+}
+
+void relay_drop_document(struct relay *r)
+{
+    if (r->parsed || !r->body.root)
+        return;
+    arena_free(r->document);
+    r->document = NULL;
+    r->body.root = NULL;
+}
+
+static struct err *read_again(struct relay *r)
+{
+    if (r->parsed || r->body.root || !r->body.text.n)
+        return NULL;
+    r->document = arena_new();
+    return json_text_read(r->document, r->body.text, &r->body);
 }
 
 struct err *relay_parse(struct relay *r)
@@ -288,6 +305,7 @@ static struct err *sign(struct relay *r)
 
 struct err *relay_prepare(struct relay *r)
 {
+    TRY(read_again(r));
     TRY(map_model(r));
     TRY(find_provider(r));
     r->translated = r->translated || is_rewritten(r);
@@ -300,6 +318,8 @@ struct err *relay_prepare(struct relay *r)
     c->owner = r;
     TRY(address(r));
     TRY(write_body(r));
+    if (!r->translated && r->body.text.n > LARGE_BODY)
+        relay_drop_document(r); // the next one is read into memory that is still in the caches
     return sign(r);
 }
 

@@ -156,6 +156,18 @@ describe("retries", () => {
     expect(explained(log)).toMatchObject({ admin_info: { use_channel: [first.id, second.id] } });
   });
 
+  test("ask again with all of a large request, the model's name mapped for each", async () => {
+    const { model, first, a } = await pair();
+    await gw.server.admin.put("/api/channel/", { id: first.id, model_mapping: { [model]: "b" } });
+    const padding = "x".repeat(100_000);
+    const wish: Directives = { at: { [a]: { status: 503 } }, reply: "fine" };
+    const reply = await ask("openai", model, wish, { user: padding });
+    expect(reply.status).toBe(200);
+    const [mapped, own] = gw.fake.requests.slice(-2);
+    expect([mapped?.body["model"], own?.body["model"]]).toEqual(["b", model]);
+    expect([mapped?.body["user"], own?.body["user"]]).toEqual([padding, padding]);
+  });
+
   const final: [string, Directives][] = [
     ["400", { status: 400 }],
     ["404", { status: 404 }],

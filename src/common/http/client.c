@@ -21,6 +21,8 @@ const struct call_limits call_default_limits = {
 };
 
 enum { REQUEST_HEAD_MAX = 1024 * 1024, PLAIN_MAX = 256 * 1024 };
+// Larger requests leave at once, while the processor's caches still have them.
+enum { PUT_OFF_MOST = 32 * 1024 };
 
 // --- what the pool knows of an upstream -------------------------------------------------
 
@@ -250,6 +252,11 @@ void link_serve(struct client_conn *conn, struct call *c)
     if (c->paused)
         link_read_stop(conn);
     reply_begin(conn);
+    if (body_length(c) > PUT_OFF_MOST) {
+        write_head(c, conn->upstream->authority, &client->head);
+        link_send(conn, buf_view(&client->head));
+        return;
+    }
     conn->to_send = true;
     conn->then = NULL;
     *client->to_send_tail = conn;
