@@ -158,7 +158,7 @@ static struct share *share_of(const struct limit_subject *s, const struct rate *
     if (!s->shares)
         return NULL;
     struct share *share = shares_of(s->shares, u);
-    share->rate = *r;
+    share_set_rate(share, r);
     return share;
 }
 

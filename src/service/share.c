@@ -25,6 +25,13 @@ static int64_t smaller(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+void share_set_rate(struct share *s, const struct rate *r)
+{
+    bool other = s->rate.most != r->most || s->rate.period_ms != r->period_ms;
+    s->changed = s->changed || (s->told && other);
+    s->rate = *r;
+}
+
 int64_t share_in_hand(const struct share *s)
 {
     return s->rate.period_ms ? s->have : s->held - s->running - s->over;
@@ -65,7 +72,7 @@ static bool fits(const struct share *s, int64_t units, int64_t now_ms)
 
 static bool fresh(const struct share *s, int64_t now_ms)
 {
-    return s->told && now_ms - s->told_ms < SHARE_FRESH_MS;
+    return s->told && !s->changed && now_ms - s->told_ms < SHARE_FRESH_MS;
 }
 
 static int64_t drain_ms(const struct share *s, int64_t units)
@@ -169,6 +176,7 @@ void share_told(struct share *s, const struct share_order *o, int64_t granted, i
     s->left = left;
     s->told_ms = now_ms;
     s->told = true;
+    s->changed = false;
     s->asking = false;
 }
 

@@ -35,6 +35,7 @@ struct share { // zeroed: nothing is known
     int64_t told_ms; // when that was
     int64_t used_ms; // last use
     bool told, asking;
+    bool changed; // another rate than Redis was asked about: what it told is not fresh
 };
 
 // What to ask Redis for.
@@ -42,6 +43,8 @@ struct share_order {
     int64_t pay;  // to be charged whether or not it is there; negative: given back
     int64_t want; // to be given if it is there
 };
+
+void share_set_rate(struct share *s, const struct rate *r);
 
 // What fits without asking anybody.
 int64_t share_in_hand(const struct share *s);
