@@ -9,6 +9,7 @@
 #include "common/arena.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "relay/items.h"
 #include "relay/state.h"
 
 enum {
@@ -45,10 +46,26 @@ static const char *named(const struct relay *r)
     return r->kept_id ? r->kept_id : r->head.previous;
 }
 
+static bool refers_to_items(const struct relay *r)
+{
+    size_t i, max;
+    yyjson_val *item;
+    if (r->items_recalled || r->route->speaks != &responses_dialect)
+        return false;
+    yyjson_arr_foreach(yyjson_obj_get(r->body.root, "input"), i, max, item)
+    {
+        if (item_reply(r->arena, item))
+            return true;
+    }
+    return false;
+}
+
 bool relay_must_recall(struct relay *r)
 {
     struct kept row;
     const char *id = named(r);
+    if (refers_to_items(r))
+        return true;
     if (!id || r->kept)
         return false;
     bool here = keep_peek(r->arena, r->caller->user_id, KEPT_REPLY, id, &row) && row.channel_id &&
@@ -168,69 +185,6 @@ static struct err *load_chain(struct relay *r, struct db *db, struct arena *a, s
     }
 }
 
-// Messages may be written in short.
-static void put_content(struct json *j, yyjson_val *item)
-{
-    yyjson_val *content = yyjson_obj_get(item, "content");
-    bool reply = text_eq(json_text_at(item, "role"), "assistant");
-    if (!yyjson_is_str(content)) {
-        if (content)
-            json_val(j, "content", content);
-        return;
-    }
-    json_arr(j, "content");
-    json_obj(j, NULL);
-    json_str(j, "type", reply ? "output_text" : "input_text");
-    json_strn(j, "text", (struct str){yyjson_get_str(content), yyjson_get_len(content)});
-    if (reply) {
-        json_arr(j, "annotations");
-        json_end(j);
-    }
-    json_end(j);
-    json_end(j);
-}
-
-// An item of a list for people; `id` for one that has none, NULL leaves ids out: providers look
-// for what they are given.
-static void put_item(struct json *j, yyjson_val *item, const char *id)
-{
-    size_t i, max;
-    yyjson_val *key, *value;
-    json_obj(j, NULL);
-    const char *own = json_text_at(item, "id");
-    if (id)
-        json_str(j, "id", own ? own : id);
-    if (!json_text_at(item, "type"))
-        json_str(j, "type", "message");
-    yyjson_obj_foreach(item, i, max, key, value)
-    {
-        const char *name = yyjson_get_str(key);
-        if (strcmp(name, "id") != 0 && strcmp(name, "content") != 0)
-            json_val(j, name, value);
-    }
-    put_content(j, item);
-    json_end(j);
-}
-
-static void put_said(struct json *j, struct str text)
-{
-    json_obj(j, NULL);
-    json_str(j, "type", "message");
-    json_str(j, "role", "user");
-    json_strn(j, "content", text);
-    json_end(j);
-}
-
-// The items of an input, which may be one text.
-static void put_input(struct json *j, yyjson_val *input)
-{
-    size_t i, max;
-    yyjson_val *item;
-    if (yyjson_is_str(input))
-        put_said(j, (struct str){yyjson_get_str(input), yyjson_get_len(input)});
-    yyjson_arr_foreach(input, i, max, item) put_item(j, item, NULL);
-}
-
 static yyjson_val *input_of(yyjson_val *document)
 {
     return yyjson_obj_get(yyjson_obj_get(document, "request"), "input");
@@ -246,34 +200,124 @@ static void free_text(void *buf)
     buf_free(buf);
 }
 
-// The request with all that was said before in its input, and no reply that it follows.
-static struct err *put_together(struct relay *r, const struct chain *c)
+// The request with another input; `alone`: which follows no other reply any more.
+static struct err *replace_input(struct relay *r, const struct buf *input, bool alone)
 {
-    struct buf *input = NEW(r->arena, struct buf), *all = NEW(r->arena, struct buf);
-    struct json j = {.out = input};
-    *input = *all = BUF((size_t)CHAIN_BYTES_MOST * 2);
-    arena_defer(r->arena, free_text, input);
+    struct buf *all = NEW(r->arena, struct buf);
+    *all = BUF((size_t)CHAIN_BYTES_MOST * 2);
     arena_defer(r->arena, free_text, all);
-    json_arr(&j, NULL);
-    for (int i = c->count - 1; i >= 0; i--) {
-        put_input(&j, input_of(c->documents[i]));
-        put_input(&j, output_of(c->documents[i]));
-    }
-    yyjson_val *now = yyjson_obj_get(r->body.root, "input");
-    if (yyjson_is_str(now))
-        put_said(&j, (struct str){yyjson_get_str(now), yyjson_get_len(now)});
-    size_t i, max;
-    yyjson_val *item;
-    yyjson_arr_foreach(now, i, max, item) json_val(&j, NULL, item);
-    json_end(&j);
     struct json_edit edits[] = {{"input", buf_view(input)}, {"previous_response_id", STR("null")}};
     struct str pieces[CALL_PIECES];
-    size_t n = json_text_edit(r->arena, &r->body, edits, 2, pieces, CALL_PIECES);
+    size_t n = json_text_edit(r->arena, &r->body, edits, alone ? 2 : 1, pieces, CALL_PIECES);
     for (size_t k = 0; k < n; k++)
         buf_str(all, pieces[k]);
     if (input->overflow || all->overflow)
         return err_new(r->arena, &err_body_too_large, "previous responses");
     return json_text_read(r->document, buf_view(all), &r->body);
+}
+
+// The request with all that was said before in its input, and no reply that it follows.
+static struct err *put_together(struct relay *r, const struct chain *c)
+{
+    struct buf *input = NEW(r->arena, struct buf);
+    struct json j = {.out = input};
+    *input = BUF((size_t)CHAIN_BYTES_MOST * 2);
+    arena_defer(r->arena, free_text, input);
+    json_arr(&j, NULL);
+    for (int i = c->count - 1; i >= 0; i--) {
+        items_put(&j, input_of(c->documents[i]));
+        items_put(&j, output_of(c->documents[i]));
+    }
+    yyjson_val *now = yyjson_obj_get(r->body.root, "input");
+    if (yyjson_is_str(now))
+        item_put_said(&j, (struct str){yyjson_get_str(now), yyjson_get_len(now)});
+    size_t i, max;
+    yyjson_val *item;
+    yyjson_arr_foreach(now, i, max, item) json_val(&j, NULL, item);
+    json_end(&j);
+    return replace_input(r, input, true);
+}
+
+// --- where it is kept here: items that are named instead of told
+// -----------------------------------
+
+struct referred {
+    struct referred *next;
+    const char *reply;
+    yyjson_val *output; // NULL: it is not here
+    int count;          // of all so far
+};
+
+static struct err *find_reply(struct relay *r, struct db *db, struct arena *a, const char *reply,
+                              struct referred **known, struct referred **out)
+{
+    struct kept row;
+    for (*out = *known; *out && strcmp((*out)->reply, reply) != 0;)
+        *out = (*out)->next;
+    if (*out)
+        return NULL;
+    struct referred *made = *out = NEW(a, struct referred);
+    *made = (struct referred){.next = *known, .reply = reply, .count = 1};
+    made->count += *known ? (*known)->count : 0;
+    *known = made;
+    if (made->count > CHAIN_MOST)
+        return err_new(r->arena, &err_body_too_large, "previous responses");
+    struct err *e = keep_find(db, a, r->caller->user_id, KEPT_REPLY, reply, &row);
+    if (e)
+        return e->kind == &err_not_found ? NULL : e;
+    r->recalled_bytes += (size_t)row.size;
+    if (r->recalled_bytes > CHAIN_BYTES_MOST)
+        return err_new(r->arena, &err_body_too_large, "previous responses");
+    yyjson_val *document = NULL;
+    if (row.size)
+        TRY(json_read(a, str_of(row.document), &document));
+    made->output = output_of(document);
+    return NULL;
+}
+
+// The item that `item` names, or itself.
+static struct err *find_item(struct relay *r, struct db *db, struct arena *a, yyjson_val *item,
+                             struct referred **known, yyjson_val **out)
+{
+    size_t i, max;
+    yyjson_val *other;
+    struct referred *from;
+    const char *reply = item_reply(a, item);
+    *out = item;
+    if (!reply)
+        return NULL;
+    TRY(find_reply(r, db, a, reply, known, &from));
+    yyjson_arr_foreach(from->output, i, max, other)
+    {
+        if (text_eq(json_text_at(other, "id"), json_text_at(item, "id")))
+            *out = other;
+    }
+    return NULL;
+}
+
+// Puts the items themselves where they are named. What is not ours stays a name, which its
+// provider may know.
+static struct err *recall_items(struct relay *r, struct db *db, struct arena *a)
+{
+    struct buf *input = NEW(r->arena, struct buf);
+    struct json j = {.out = input};
+    struct referred *known = NULL;
+    size_t i, max;
+    yyjson_val *item, *found;
+    r->items_recalled = true;
+    *input = BUF((size_t)CHAIN_BYTES_MOST * 2);
+    arena_defer(r->arena, free_text, input);
+    json_arr(&j, NULL);
+    yyjson_arr_foreach(yyjson_obj_get(r->body.root, "input"), i, max, item)
+    {
+        TRY(find_item(r, db, a, item, &known, &found));
+        if (found != item)
+            item_put(&j, found, NULL);
+        else
+            json_val(&j, NULL, item);
+    }
+    json_end(&j);
+    return replace_input(r, input, false);
 }
 
 // --- where it is kept here: what may be asked of it ----------------------------------------------
@@ -306,7 +350,7 @@ static yyjson_val *as_items(struct arena *a, yyjson_val *input)
     BUF_HERE(text, SIZE_MAX / 4);
     struct json j = {.out = &text};
     json_arr(&j, NULL);
-    put_said(&j, (struct str){yyjson_get_str(input), yyjson_get_len(input)});
+    item_put_said(&j, (struct str){yyjson_get_str(input), yyjson_get_len(input)});
     json_end(&j);
     return json_read(a, buf_view(&text), &items) ? NULL : items;
 }
@@ -357,7 +401,7 @@ static struct err *write_list(struct relay *r, struct arena *a, const struct cha
     for (bool found = !after.n; i < l.count && given < limit; i++) {
         size_t at = ascending ? i : l.count - 1 - i;
         if (found) {
-            put_item(&j, l.items[at], l.ids[at]);
+            item_put(&j, l.items[at], l.ids[at]);
             first = given++ ? first : at;
             last = at;
         }
@@ -406,11 +450,9 @@ static struct err *answer(struct relay *r, struct db *db, struct arena *a)
 
 // --- on a worker --------------------------------------------------------------------------------
 
-static struct err *recall(struct relay *r, struct arena *a)
+static struct err *recall_reply(struct relay *r, struct db *db, struct arena *a)
 {
-    DB(db);
     struct kept *row = NEW(r->arena, struct kept);
-    TRY(db_lease(relay_pool(), a, &db));
     TRY(load(r, db, r->arena, named(r), row));
     r->kept = row;
     if (r->kept_id)
@@ -422,6 +464,15 @@ static struct err *recall(struct relay *r, struct arena *a)
     struct chain *c = NEW(a, struct chain);
     TRY(load_chain(r, db, a, c));
     return put_together(r, c);
+}
+
+static struct err *recall(struct relay *r, struct arena *a)
+{
+    DB(db);
+    TRY(db_lease(relay_pool(), a, &db));
+    if (named(r) && !r->kept)
+        TRY(recall_reply(r, db, a));
+    return refers_to_items(r) ? recall_items(r, db, a) : NULL;
 }
 
 void relay_recall(struct job *job)

@@ -123,6 +123,32 @@ describe.each(TRANSLATED)("over $upstream", ({ model }) => {
     expect(JSON.stringify(gw.lastSeen.body)).toContain("12:00");
   });
 
+  test("items that are named stand for themselves", async () => {
+    const first = await client.responses.create({ model, input: ask({ reply: "Blue." }) });
+    const named = { type: "item_reference" as const, id: first.output[0]?.id ?? "" };
+    const request = {
+      model,
+      input: [user({}, "Colour?"), named, user({ reply: "Yes." }, "Sure?")],
+    };
+    const second = await client.responses.create(request);
+    expect(second.output_text).toBe("Yes.");
+    const sent = JSON.stringify(gw.lastSeen.body);
+    const places = ["Colour?", "Blue.", "Sure?"].map((text) => sent.indexOf(text));
+    expect(places).toEqual(places.toSorted((a, b) => a - b));
+    expect(places).not.toContain(-1);
+    expect(sent).not.toContain("item_reference");
+    const third = { model, previous_response_id: second.id, input: ask({ reply: "End." }) };
+    expect((await client.responses.create(third)).output_text).toBe("End.");
+    expect(JSON.stringify(gw.lastSeen.body)).toContain("Blue.");
+    const before = gw.fake.requests.length;
+    if (model !== "fake-or") {
+      expect(await status(stranger.responses.create(request))).toBe(400);
+      await client.responses.delete(first.id);
+      expect(await status(client.responses.create(request))).toBe(400);
+      expect(gw.fake.requests.length).toBe(before);
+    }
+  });
+
   test("it is shown, its input listed, and deleted", async () => {
     const first = await client.responses.create({ model, input: ask({ reply: "One." }, "uno") });
     const second = await client.responses.create({

@@ -586,7 +586,6 @@ async function chat(asked: openai.Asked, reply: Answer): Promise<void> {
 }
 
 async function response(asked: openai.Asked, reply: Answer, fake: Server): Promise<void> {
-  fake.kept.before(asked.key, asked.body);
   fake.kept.add(asked.key, asked.body, responses.responseReply(asked));
   if (asked.body["stream"] !== true) return reply.json(200, responses.responseReply(asked));
   const frames = responses

@@ -64,6 +64,7 @@ const ITEMS: Record<string, string[]> = {
   custom_tool_call: ["call_id", "name", "input", "namespace"],
   custom_tool_call_output: ["call_id", "output"],
   reasoning: ["summary", "content", "encrypted_content"],
+  item_reference: [],
 };
 
 const PARTS: Record<string, string[]> = {
@@ -85,7 +86,8 @@ export function checkResponses(body: Json): void {
     refuse("Missing required parameter: 'input'.", "input", "missing_required_parameter");
   if (Array.isArray(input)) {
     input.forEach((item, i) => checkItem(item, `input[${i}]`));
-    if (body["previous_response_id"] == null) checkOrder(input as Json[]);
+    if (body["previous_response_id"] == null && !input.some(isReference))
+      checkOrder(input as Json[]);
   }
   checkTools(body);
   checkReasoning(body);
@@ -213,26 +215,32 @@ function checkContent(content: unknown, allowed: RegExp, where: string): void {
 export class Kept {
   private readonly all = new Map<string, { reply: Json; input: Json[] }>();
 
-  /** What was said before `body`, whose order is checked with it. */
-  before(key: string, body: Json): Json[] {
+  /** All that `body` says, with what was said before it and what it names; its order is checked. */
+  said(key: string, body: Json): Json[] {
+    const items = inputItems(body).map((item) => (isReference(item) ? this.item(key, item) : item));
     const id = body["previous_response_id"];
-    if (id == null) return [];
     const found = this.all.get(`${key} ${String(id)}`);
-    if (!found)
+    if (id != null && !found)
       refuse(
         `Previous response with id '${String(id)}' not found.`,
         "previous_response_id",
         "previous_response_not_found",
       );
-    const said = [...found.input, ...(found.reply["output"] as Json[])];
-    checkOrder([...said, ...inputItems(body)]);
+    const said = found ? [...found.input, ...(found.reply["output"] as Json[]), ...items] : items;
+    checkOrder(said);
     return said;
   }
 
+  private item(key: string, { id }: Json): Json {
+    for (const [name, { reply }] of this.all)
+      for (const item of name.startsWith(`${key} `) ? (reply["output"] as Json[]) : [])
+        if (item["id"] === id) return item;
+    throw new Refusal(404, `Item with id '${String(id)}' not found.`, "invalid_request_error");
+  }
+
   add(key: string, body: Json, reply: Json): void {
-    if (body["store"] === false) return;
-    const input = [...this.before(key, body), ...inputItems(body)];
-    this.all.set(`${key} ${String(reply["id"])}`, { reply, input });
+    const input = this.said(key, body);
+    if (body["store"] !== false) this.all.set(`${key} ${String(reply["id"])}`, { reply, input });
   }
 
   find(key: string, id: string): { reply: Json; input: Json[] } {
@@ -246,6 +254,10 @@ export class Kept {
     this.find(key, id);
     this.all.delete(`${key} ${id}`);
   }
+}
+
+function isReference(item: unknown): item is Json {
+  return isObject(item) && item["type"] === "item_reference";
 }
 
 function inputItems(body: Json): Json[] {
