@@ -112,7 +112,7 @@ const MESSAGE: Record<string, string[]> = {
     "annotations",
     "reasoning_content",
   ],
-  tool: ["content", "tool_call_id"],
+  tool: ["content", "tool_call_id", "name"], // the name is taken and not looked at
   function: ["content", "name"],
 };
 
