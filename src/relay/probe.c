@@ -13,7 +13,7 @@
 #include "relay/channel/provider.h"
 #include "service/health.h"
 
-enum { PROBE_OUTPUT = 16, MAPPING_MOST = 16, MESSAGE_MOST = 500, MODELS_MOST = 1 << 18 };
+enum { PROBE_OUTPUT = 16, MESSAGE_MOST = 500, MODELS_MOST = 1 << 18 };
 enum { HEADERS_MOST = 64, PROBE_MS = 60000, ANSWER_MOST = 8 << 20 };
 
 // One call and what came of it.
@@ -66,7 +66,7 @@ static const char *mapped(struct arena *a, const struct channel *c, const char *
     yyjson_val *map;
     if (text_is_empty(c->model_mapping) || json_read(a, str_of(c->model_mapping), &map))
         return model;
-    for (int i = 0; i < MAPPING_MOST; i++) {
+    for (size_t i = 0; i <= yyjson_obj_size(map); i++) {
         const char *next = json_text_at(map, model);
         if (!next || !strcmp(next, model))
             break;

@@ -10,7 +10,7 @@
 #include "relay/state.h"
 #include "service/metrics.h"
 
-enum { OUT_MOST = 512 << 20, MAPPING_MOST = 16, LARGE_BODY = 32 << 10 };
+enum { OUT_MOST = 512 << 20, LARGE_BODY = 32 << 10 };
 
 // --- the model's name upstream ----------------------------------------------------
 
@@ -18,7 +18,7 @@ static struct err *map_model(struct relay *r)
 {
     const struct snapshot_channel *c = r->choice.channel;
     const char *model = r->head.model;
-    for (int i = 0; i < MAPPING_MOST; i++) {
+    for (size_t i = 0; i <= c->models.count; i++) { // more steps than names are a loop
         const char *next = map_get(&c->models, str_of(model));
         if (!next || !strcmp(next, model)) {
             r->sent_model = model;
@@ -305,6 +305,7 @@ static struct err *sign(struct relay *r)
 
 struct err *relay_prepare(struct relay *r)
 {
+    r->call = NULL; // the last attempt's says nothing about this one
     TRY(read_again(r));
     TRY(map_model(r));
     TRY(find_provider(r));
@@ -461,6 +462,6 @@ void relay_attempt_failed(struct relay *r, const struct err *e)
     const char *said =
         r->upstream_error.message.p ? arena_str(r->arena, r->upstream_error.message) : "";
     if (r->choice.channel->row.auto_ban &&
-        health_is_fatal(&r->snapshot->settings, r->call->status, said))
+        health_is_fatal(&r->snapshot->settings, r->call ? r->call->status : 0, said))
         take_out_of_service(r, e);
 }

@@ -1,5 +1,7 @@
 // Every way in which an upstream can misbehave, and what the client gets in its dialect.
+import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import { eventually, until } from "../support/eventually";
 import { type Directives, OPENAI_KEY } from "../support/fake";
 import { gateway } from "../support/gateway";
@@ -337,6 +339,43 @@ describe("choosing", () => {
     await gw.server.setOption("ChannelProbeSeconds", "600");
     expect(await statusOf(id)).toBe(2);
     expect(gw.fake.find(model).length).toBe(0);
+  });
+
+  test("follows a chain of names however long it is", async () => {
+    const names = Array.from({ length: 40 }, (_, i) => `fake-link-${i}`);
+    const links = names.slice(1).map((to, i) => [names[i], to]);
+    const [model = "", end = ""] = [names[0], names.at(-1)];
+    const { id } = await gw.addOpenai("chain", {
+      models: model,
+      model_mapping: JSON.stringify(Object.fromEntries(links)),
+    });
+    await gw.setPrices({ ModelPrice: { [model]: 0.001 } });
+    await expectUsable("openai", model);
+    expect(gw.lastSeen.body["model"]).toBe(end);
+    await gw.server.admin.post("/api/channel/test", { id });
+    expect(gw.lastSeen.body["model"]).toBe(end);
+  });
+
+  // Only a database that somebody has edited can hold these.
+  test.skipIf(!!process.env["TF_TEST_DSN"]).each([
+    ["a mapping that loops", `model_mapping = '{"fake-bent":"b","b":"fake-bent"}'`],
+    ["a provider nobody knows", "type = 9999"],
+    ["a header that must not be", `header_override = '{"Content-Length":"1"}'`],
+  ])("passes over a channel with %s, and says 503 without another", async (_name, change) => {
+    const model = "fake-bent";
+    const bent = await gw.addOpenai("bent", { models: model, priority: 9 });
+    const { admin } = gw.server;
+    const db = new Database(join(gw.server.dataDir, "token-factory.db"));
+    db.run("PRAGMA busy_timeout = 5000");
+    db.run(`UPDATE channels SET ${change} WHERE id = ${bent.id}`);
+    db.close();
+    await gw.setPrices({ ModelPrice: { [model]: 0.001 } }); // and the channels are read again
+    failed("openai", await ask("openai", model, {}), 503);
+    await gw.server.setOption("RetryTimes", "1");
+    const sound = await gw.addOpenai("straight", { models: model });
+    await expectUsable("openai", model);
+    await expectUsable("claude", model);
+    for (const { id } of [bent, sound]) await admin.delete(`/api/channel/${id}`);
   });
 
   test("reaches a refused connection's channel never, and says so", async () => {
