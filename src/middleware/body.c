@@ -6,11 +6,8 @@
 // A missing Content-Type is taken for JSON; forms, which foreign pages can send, are not.
 static bool says_json(const struct http *x)
 {
-    struct str type = http_header(&x->exchange->headers, "content-type"), media;
-    if (!str_next(&type, ';', &media))
-        return true;
-    media = str_trim(media);
-    return str_is_nocase(media, "application/json") || str_is_nocase(media, "text/json");
+    struct str type = http_media_type(http_header(&x->exchange->headers, "content-type"));
+    return !type.n || str_is_nocase(type, "application/json") || str_is_nocase(type, "text/json");
 }
 
 struct err *guard_body(struct http *x)

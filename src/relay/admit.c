@@ -134,11 +134,18 @@ static void keep_head(struct relay *r)
     h->session = NULL;
 }
 
+// Many a script calls its JSON a text.
+static bool may_be_json(struct str type)
+{
+    return !type.n || str_is_nocase(type, "application/json") ||
+           (type.n > 5 && !strncasecmp(type.p, "text/", 5));
+}
+
 static struct err *read_body(struct relay *r)
 {
-    struct str type = http_header(&r->x->headers, "content-type");
-    if (type.n && !str_starts(type, "application/json") && !str_starts(type, "text/"))
-        return err_new(r->arena, &err_encoding_unsupported, "%.*s", STR_ARGS(type));
+    struct str type = http_media_type(http_header(&r->x->headers, "content-type"));
+    if (!may_be_json(type))
+        return err_new(r->arena, &err_content_type_unsupported, "%.*s", STR_ARGS(type));
     const struct dialect *speaks = r->route->speaks;
     TRY(json_text_read(r->document, r->x->body, &r->body));
     TRY(json_no_duplicates(r->document, r->body.root));

@@ -67,7 +67,7 @@ static void price_it(struct relay *r)
     }
     struct err *e = price_quota(r->arena, r->price, r->group_ratio, &u, &r->quota);
     if (e) {
-        log_write(LOG_ERROR, r->x->request_id, "usage cannot be priced: %s", e->detail);
+        log_write(LOG_WARN, r->x->request_id, "usage cannot be priced: %s", e->detail);
         r->quota = r->reserved; // absurd counts of an upstream: what was reserved is the bound
     }
 }

@@ -285,9 +285,9 @@ static void on_request(struct exchange *x)
 
 static void on_finish(struct exchange *x)
 {
-    static const char *const often[] = {"/v1",     "/v1beta",  "/model", "/healthz",
-                                        "/readyz", "/metrics", "/assets"};
-    bool busy = false;
+    static const char *const often[] = {"/v1",      "/v1beta", "/v2",      "/model",
+                                        "/healthz", "/readyz", "/metrics", "/assets"};
+    bool busy = x->status >= 400; // a refusal has its line already
     for (size_t i = 0; i < sizeof(often) / sizeof(*often); i++)
         busy = busy || under(x->path, often[i]);
     enum log_level level = busy ? LOG_DEBUG : LOG_INFO;

@@ -60,7 +60,8 @@ void health_begin(struct health *h)
 
 void health_good(struct health *h)
 {
-    if (!atomic_load_explicit(&h->failures, memory_order_relaxed))
+    if (!atomic_load_explicit(&h->failures, memory_order_relaxed) &&
+        !atomic_load_explicit(&h->probing, memory_order_relaxed)) // begun while another ended well
         return;
     atomic_store(&h->failures, 0);
     atomic_store(&h->rest_until_ms, 0);

@@ -182,6 +182,7 @@ void conn_refuse(struct conn *c, struct err *e)
     c->last = c->running = c->announced = true;
     buf_free(&c->body);
     conn_due(c, DUE_NONE, 0);
+    parse_target(c);
     c->server->handlers.on_reject(&c->x, e);
 }
 

@@ -147,6 +147,8 @@ void conn_refuse(struct conn *c, struct err *e);
 // Feeds bytes to the parser for as long as requests are wanted; returns how many it took.
 size_t parse_feed(struct conn *c, struct str bytes);
 void parse_reset(struct conn *c);
+// Of a head that is not read to its end: where it was going, for an answer in words known there.
+void parse_target(struct conn *c);
 
 // --- answer.c
 void answer_reset(struct conn *c);

@@ -82,6 +82,12 @@ static bool refused(struct str parameters)
     return false;
 }
 
+struct str http_media_type(struct str content_type)
+{
+    struct str media = {0};
+    return str_next(&content_type, ';', &media) ? str_trim(media) : media;
+}
+
 bool http_accepts(struct str header, const char *token)
 {
     struct str item, name;

@@ -28,6 +28,9 @@ static inline struct str http_header(const struct http_headers *h, const char *n
 
 const char *http_status_text(int status); // "Not Found"; "Unknown" for what has no name
 
+// What a Content-Type names, without parameters; .n 0 where it names nothing.
+struct str http_media_type(struct str content_type);
+
 // Does a comma-separated header ("gzip, br;q=0") accept this token? q=0 means no.
 bool http_accepts(struct str header, const char *token);
 

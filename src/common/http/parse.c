@@ -366,6 +366,17 @@ static void complete(struct conn *c)
     c->server->handlers.on_request(x);
 }
 
+void parse_target(struct conn *c)
+{
+    struct exchange *x = &c->x;
+    struct str target = token_take(&c->url);
+    if (x->path.n || !target.n || target.p[0] != '/' || !utf8_valid(target))
+        return;
+    const char *mark = memchr(target.p, '?', target.n);
+    x->method = str_of(llhttp_method_name((llhttp_method_t)c->parser.method));
+    x->path = (struct str){target.p, mark ? (size_t)(mark - target.p) : target.n};
+}
+
 // A method that nobody knows is told from noise by the character that llhttp stumbled over.
 static struct err *syntax_error(struct conn *c, llhttp_errno_t rc)
 {

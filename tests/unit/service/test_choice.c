@@ -97,6 +97,44 @@ static void keys_of_a_channel_are_told_apart(void **state)
     assert_true(seen[0] && seen[1]);
 }
 
+// Three failures in a row and it rests; then one request tries it, and what that says holds.
+static void a_failing_key_rests_and_is_tried(void **state)
+{
+    struct health h = {0};
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        health_bad(&h, 3, 60, 1000);
+    assert_true(health_usable(&h, 1000));
+    health_bad(&h, 3, 60, 1000);
+    assert_false(health_usable(&h, 60999));
+    assert_true(health_usable(&h, 61000));
+    health_begin(&h);
+    assert_false(health_usable(&h, 61000)); // by nobody else
+    health_unsaid(&h);
+    assert_true(health_usable(&h, 61000));
+    health_begin(&h);
+    health_bad(&h, 3, 60, 61000);
+    assert_false(health_usable(&h, 120999));
+    health_begin(&h);
+    health_good(&h);
+    assert_true(health_usable(&h, 61000));
+    health_bad(&h, 3, 60, 61000);
+    assert_true(health_usable(&h, 61000)); // counted anew
+}
+
+// Two loops at once: one sees it rest and says that it tries it just after the other was served.
+static void a_late_trial_takes_no_key_away(void **state)
+{
+    struct health h = {0};
+    (void)state;
+    health_bad(&h, 1, 60, 0);
+    health_begin(&h);
+    health_good(&h);
+    atomic_store(&h.probing, true); // what the second one does now
+    health_good(&h);
+    assert_true(health_usable(&h, 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -104,6 +142,8 @@ int main(void)
         cmocka_unit_test_setup(sessions_are_spread_by_weight, set_up),
         cmocka_unit_test_setup(the_others_stay_when_one_fails, set_up),
         cmocka_unit_test_setup(keys_of_a_channel_are_told_apart, set_up),
+        cmocka_unit_test(a_failing_key_rests_and_is_tried),
+        cmocka_unit_test(a_late_trial_takes_no_key_away),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
