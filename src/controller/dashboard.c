@@ -1,12 +1,12 @@
 // What was used in a bounded range, by time and model: one's own, or everybody's. Read from the
-// roll-up by the hour (model/usage.h), but for the pace of the last minute.
+// roll-ups (model/usage.h), but for the pace of the last minute.
 
 #include "controller/dashboard.h"
 
 #include "common/clock.h"
 #include "model/usage.h"
 
-enum { HOUR = USAGE_HOUR, DAY = 86400, RANGE_MOST = 92 * DAY, HOURLY_MOST = 3 * DAY };
+enum { HOUR = USAGE_HOUR, DAY = USAGE_DAY, RANGE_MOST = 92 * DAY, HOURLY_MOST = 3 * DAY };
 enum { ROWS_MOST = 5000, USERS_MOST = 10, ZONE_MOST = 14 * HOUR, ZONE_STEP = 60 };
 
 struct usage_sum {
@@ -70,30 +70,42 @@ static struct err *read_range(struct http *x, struct range *r)
 
 #define BUCKETS                                                                                    \
     "SELECT hour - (hour + ?) % ?, model_name, SUM(requests), SUM(errors), SUM(quota),"            \
-    " SUM(prompt_tokens), SUM(completion_tokens), SUM(use_time_ms) FROM usage_hours"
+    " SUM(prompt_tokens), SUM(completion_tokens), SUM(use_time_ms) FROM "
 #define IN_RANGE " hour >= ? AND hour < ? AND requests + errors > 0"
 
 static struct err *by_model(struct db *db, struct arena *a, const struct range *r, struct rows *out)
 {
     if (r->user_id)
         return db_query(db, a, &usage_sum_table, out,
-                        BUCKETS " WHERE user_id = ? AND" IN_RANGE
+                        BUCKETS "usage_hours WHERE user_id = ? AND" IN_RANGE
                                 " GROUP BY 1, 2 ORDER BY 1, 2 LIMIT ?",
                         P(r->zone), P(r->step), P(r->user_id), P(r->from), P(r->to), P(ROWS_MOST));
     return db_query(db, a, &usage_sum_table, out,
-                    BUCKETS " WHERE" IN_RANGE " GROUP BY 1, 2 ORDER BY 1, 2 LIMIT ?", P(r->zone),
-                    P(r->step), P(r->from), P(r->to), P(ROWS_MOST));
+                    BUCKETS "usage_models WHERE" IN_RANGE " GROUP BY 1, 2 ORDER BY 1, 2 LIMIT ?",
+                    P(r->zone), P(r->step), P(r->from), P(r->to), P(ROWS_MOST));
 }
 
+#define BY_USER(table, time)                                                                       \
+    "SELECT username, SUM(requests + errors) AS requests, SUM(quota) AS quota,"                    \
+    " SUM(prompt_tokens + completion_tokens) AS tokens FROM " table " WHERE " time                 \
+    " >= ? AND " time " < ? AND requests + errors > 0 GROUP BY 1"
+
+#define PARTS                                                                                      \
+    BY_USER("usage_users", "day")                                                                  \
+    " UNION ALL " BY_USER("usage_hours", "hour") " UNION ALL " BY_USER("usage_hours", "hour")
+
+// Whole days of UTC, and the hours in front of and behind them.
 static struct err *by_user(struct db *db, struct arena *a, const struct range *r, struct rows *out)
 {
+    int64_t first = r->from + (DAY - r->from % DAY) % DAY, last = r->to - r->to % DAY;
     if (r->user_id)
         return NULL;
+    if (first > last)
+        first = last = r->to;
     return db_query(db, a, &top_user_table, out,
-                    "SELECT username, SUM(requests + errors), SUM(quota),"
-                    " SUM(prompt_tokens + completion_tokens) FROM usage_hours WHERE" IN_RANGE
-                    " GROUP BY 1 ORDER BY 3 DESC LIMIT ?",
-                    P(r->from), P(r->to), P(USERS_MOST));
+                    "SELECT username, SUM(requests), SUM(quota), SUM(tokens) FROM (" PARTS
+                    ") parts GROUP BY 1 ORDER BY 3 DESC LIMIT ?",
+                    P(first), P(last), P(r->from), P(first), P(last), P(r->to), P(USERS_MOST));
 }
 
 struct pace {

@@ -17,15 +17,17 @@
 #include "model/user.h"
 
 const struct table *const model_tables[] = {
-    &user_table,    &channel_table, &token_table,
-    &ability_table, &log_table,     &usage_table,
-    &lease_table,   &config_table,  &journal_position_table,
-    &session_table, &fact_table,    &change_table,
-    &node_table,    &kept_table,    NULL,
+    &user_table,       &channel_table, &token_table,
+    &ability_table,    &log_table,     &usage_table,
+    &lease_table,      &config_table,  &journal_position_table,
+    &session_table,    &fact_table,    &change_table,
+    &node_table,       &kept_table,    &usage_model_table,
+    &usage_user_table, NULL,
 };
 
 const struct table *const model_log_tables[] = {
-    &log_table, &usage_table, &journal_position_table, &moved_table, NULL,
+    &log_table,   &usage_table, &usage_model_table, &usage_user_table, &journal_position_table,
+    &moved_table, NULL,
 };
 
 // Pages of the log are ordered by time. The index over (user_id, id) has become useless by that,
@@ -38,9 +40,11 @@ static struct err *roll_up_logs(struct db *db, struct arena *a)
 
 const struct migration model_migrations[] = {
     {1, "roll up logs", roll_up_logs},
+    {2, "sum up by model and by user", usage_rebuild_sums},
     {0},
 };
 
 const struct migration model_log_migrations[] = {
+    {1, "sum up by model and by user", usage_rebuild_sums},
     {0},
 };

@@ -1,4 +1,5 @@
-// The usage_hours table. Its indexes are cheap: a row is inserted once an hour, then only summed.
+// The usage_hours table and its sums. Indexes are cheap: a row is inserted once an hour, then only
+// summed.
 
 #include "model/usage.h"
 
@@ -36,6 +37,51 @@ static const struct table_index usage_indexes[] = {{UNIQUE_COLUMNS, true},
 const struct table usage_table =
     TABLE("usage_hours", struct usage_hour, usage_fields, .indexes = usage_indexes);
 
+#define MODEL_COLUMNS "hour, model_name"
+const char usage_model_unique[] = MODEL_COLUMNS;
+
+static const struct field model_fields[] = {
+    FIELD(struct usage_hour, hour),
+    FIELD(struct usage_hour, model_name, .max = 191),
+    FIELD(struct usage_hour, requests, .flags = SUMMED),
+    FIELD(struct usage_hour, errors, .flags = SUMMED),
+    FIELD(struct usage_hour, prompt_tokens, .flags = SUMMED),
+    FIELD(struct usage_hour, completion_tokens, .flags = SUMMED),
+    FIELD(struct usage_hour, cached_tokens, .flags = SUMMED),
+    FIELD(struct usage_hour, quota, .flags = SUMMED),
+    FIELD(struct usage_hour, use_time_ms, .flags = SUMMED),
+    FIELD(struct usage_hour, first_token_ms, .flags = SUMMED),
+    {0},
+};
+
+static const struct table_index model_indexes[] = {{MODEL_COLUMNS, true}, {0}};
+
+const struct table usage_model_table =
+    TABLE("usage_models", struct usage_hour, model_fields, .indexes = model_indexes);
+
+#define USER_COLUMNS "day, user_id, username"
+const char usage_user_unique[] = USER_COLUMNS;
+
+static const struct field user_fields[] = {
+    FIELD_AS(struct usage_hour, hour, "day"),
+    FIELD(struct usage_hour, user_id),
+    FIELD(struct usage_hour, username, .max = 64),
+    FIELD(struct usage_hour, requests, .flags = SUMMED),
+    FIELD(struct usage_hour, errors, .flags = SUMMED),
+    FIELD(struct usage_hour, prompt_tokens, .flags = SUMMED),
+    FIELD(struct usage_hour, completion_tokens, .flags = SUMMED),
+    FIELD(struct usage_hour, cached_tokens, .flags = SUMMED),
+    FIELD(struct usage_hour, quota, .flags = SUMMED),
+    {0},
+};
+
+static const struct table_index user_indexes[] = {{USER_COLUMNS, true}, {0}};
+
+const struct table usage_user_table =
+    TABLE("usage_users", struct usage_hour, user_fields, .indexes = user_indexes);
+
+// --- filling them from what there is ---------------------------------------------------
+
 // enum log_type: 2 consume, 5 error.
 static const char rebuild[] =
     "INSERT INTO usage_hours (" UNIQUE_COLUMNS ", requests, errors, others, prompt_tokens,"
@@ -59,12 +105,52 @@ struct err *usage_rebuild(struct db *db, struct arena *a)
     return db_exec(db, a, NULL, rebuild);
 }
 
+static const char rebuild_models[] =
+    "INSERT INTO usage_models (" MODEL_COLUMNS ", requests, errors, prompt_tokens,"
+    " completion_tokens, cached_tokens, quota, use_time_ms, first_token_ms)"
+    " SELECT hour, model_name, SUM(requests), SUM(errors), SUM(prompt_tokens),"
+    " SUM(completion_tokens), SUM(cached_tokens), SUM(quota), SUM(use_time_ms),"
+    " SUM(first_token_ms) FROM usage_hours WHERE requests + errors > 0 GROUP BY 1, 2";
+
+static const char add_users[] =
+    "INSERT INTO usage_users (" USER_COLUMNS ", requests, errors, prompt_tokens,"
+    " completion_tokens, cached_tokens, quota)"
+    " SELECT hour - hour % 86400, user_id, username, SUM(requests), SUM(errors),"
+    " SUM(prompt_tokens), SUM(completion_tokens), SUM(cached_tokens), SUM(quota)"
+    " FROM usage_hours WHERE hour >= ? AND hour < ? AND requests + errors > 0 GROUP BY 1, 2, 3";
+
+struct err *usage_add_users(struct db *db, struct arena *a, int64_t from, int64_t to)
+{
+    return db_exec(db, a, NULL, add_users, P(from), P(to));
+}
+
+struct err *usage_rebuild_sums(struct db *db, struct arena *a)
+{
+    TRY(db_exec(db, a, NULL, "DELETE FROM usage_models"));
+    TRY(db_exec(db, a, NULL, "DELETE FROM usage_users"));
+    TRY(db_exec(db, a, NULL, rebuild_models));
+    return usage_add_users(db, a, 0, INT64_MAX);
+}
+
+// --- deleting --------------------------------------------------------------------------
+
+struct err *usage_forget(struct db *db, struct arena *a, int64_t hour)
+{
+    TRY(db_exec(db, a, NULL, "DELETE FROM usage_hours WHERE hour = ?", P(hour)));
+    TRY(db_exec(db, a, NULL, "DELETE FROM usage_models WHERE hour = ?", P(hour)));
+    return db_exec(db, a, NULL, "DELETE FROM usage_users WHERE day <= ?", P(hour));
+}
+
 struct err *usage_delete_step(struct db *db, struct arena *a, int64_t before, int64_t *changed)
 {
-    int64_t oldest = 0, last = before - USAGE_HOUR;
-    TRY(db_int(db, a, &oldest, "SELECT MIN(hour) FROM usage_hours"));
+    int64_t oldest = 0;
     *changed = 0;
-    return oldest > last
-               ? NULL
-               : db_exec(db, a, changed, "DELETE FROM usage_hours WHERE hour = ?", P(oldest));
+    TRY(db_int(db, a, &oldest, "SELECT MIN(hour) FROM usage_hours"));
+    if (!oldest || oldest >= before - before % USAGE_DAY)
+        return NULL;
+    TX tx = tx_begin(db, a);
+    TRY(tx.failed);
+    TRY(usage_forget(db, a, oldest));
+    *changed = 1;
+    return tx_commit(&tx, a);
 }

@@ -190,8 +190,8 @@ static struct err *write_balances(struct db *db, struct arena *a, const char *no
 
 static struct err *write_log(struct db *db, struct arena *a, struct batch *b)
 {
-    TRY(rollup_write(db, a, b->rollup));
-    return db_insert_all(db, a, &log_table, b->rows, (size_t)b->count);
+    TRY(db_insert_all(db, a, &log_table, b->rows, (size_t)b->count));
+    return rollup_write(db, a, b->rollup);
 }
 
 static struct err *write_batch(struct bookkeeper *k, struct arena *a, struct batch *b,

@@ -5,7 +5,6 @@
 #include "common/arena.h"
 #include "common/clock.h"
 #include "model/log.h"
-#include "model/usage.h"
 #include "service/rollup.h"
 
 enum { ROWS_MOST = 500, HOURS_AT_REST = 2 };
@@ -16,6 +15,7 @@ struct cargo {
     const char *key; // the column that the note names them by
     struct err *(*find)(struct db *home, struct arena *a, struct rows *out);
     struct err *(*take_in)(struct db *logs, struct arena *a, const struct rows *rows);
+    struct err *(*forget)(struct db *home, struct arena *a, int64_t key);
 };
 
 static struct err *find_rows(struct db *home, struct arena *a, struct rows *out)
@@ -45,12 +45,29 @@ static struct err *find_hour(struct db *home, struct arena *a, struct rows *out)
 
 static struct err *take_hour(struct db *logs, struct arena *a, const struct rows *rows)
 {
-    return db_upsert_all(logs, a, &usage_table, rows->items, rows->count, usage_unique);
+    const struct usage_hour *hours = rows->items;
+    struct rollup *r = rollup_new(a, (int)rows->count);
+    for (size_t i = 0; i < rows->count; i++)
+        rollup_add_hour(r, &hours[i]);
+    return rollup_write(logs, a, r);
+}
+
+// What else is left of its day is added up anew.
+static struct err *forget_hour(struct db *home, struct arena *a, int64_t hour)
+{
+    int64_t day = hour - hour % USAGE_DAY;
+    TRY(usage_forget(home, a, hour));
+    return usage_add_users(home, a, day, day + USAGE_DAY);
+}
+
+static struct err *forget_row(struct db *home, struct arena *a, int64_t id)
+{
+    return db_exec(home, a, NULL, "DELETE FROM logs WHERE id = ?", P(id));
 }
 
 static const struct cargo cargoes[] = {
-    {&log_table, "id", find_rows, take_rows},
-    {&usage_table, "hour", find_hour, take_hour},
+    {&log_table, "id", find_rows, take_rows, forget_row},
+    {&usage_table, "hour", find_hour, take_hour, forget_hour},
 };
 
 // Deletes what the note names; "" names nothing.
@@ -60,13 +77,12 @@ static struct err *delete_noted(struct db *home, struct arena *a, const struct c
     struct str rest = str_of(ids), id;
     TX tx = tx_begin(home, a);
     TRY(tx.failed);
-    const char *sql = arena_printf(a, "DELETE FROM %s WHERE %s = ?", c->table->name, c->key);
     while (str_next(&rest, ',', &id)) {
         int64_t n;
         if (!str_to_int(id, &n))
             return err_new(a, &err_internal, "moved_rows: %s is noted as '%.*s'", c->table->name,
                            STR_ARGS(id));
-        TRY(db_exec(home, a, NULL, sql, P(n)));
+        TRY(c->forget(home, a, n));
     }
     return tx_commit(&tx, a);
 }

@@ -107,13 +107,32 @@ const ROLLED_UP = [
   [1700006400, 2, "m2", 1, 0, 0, 7, 8, 5, 90, 9],
 ];
 
+const BY_MODEL = [
+  [1699999200, "m1", 2, 0, 101, 12, 30, 2000, 300],
+  [1700006400, "m2", 1, 1, 7, 8, 5, 90, 9],
+];
+const BY_USER = [
+  [1699920000, 1, "root", 2, 0, 101, 12, 30],
+  [1700006400, 2, "漢字", 1, 1, 7, 8, 5],
+];
+
 async function expectWhole(dsn: string, fresh: string[]): Promise<void> {
   expect(await describeSchema(dsn)).toEqual(fresh);
-  const rows = await ask(
-    dsn,
-    "SELECT hour, user_id, model_name, requests, errors, others, prompt_tokens, completion_tokens, quota, use_time_ms, first_token_ms FROM usage_hours ORDER BY hour, user_id, model_name, requests",
-  );
-  expect(rows.map((row) => Object.values(row))).toEqual(ROLLED_UP);
+  const values = async (sql: string) => (await ask(dsn, sql)).map((row) => Object.values(row));
+  const sums = "requests, errors, prompt_tokens, completion_tokens, quota";
+  expect(
+    await values(
+      "SELECT hour, user_id, model_name, requests, errors, others, prompt_tokens, completion_tokens, quota, use_time_ms, first_token_ms FROM usage_hours ORDER BY hour, user_id, model_name, requests",
+    ),
+  ).toEqual(ROLLED_UP);
+  expect(
+    await values(
+      `SELECT hour, model_name, ${sums}, use_time_ms, first_token_ms FROM usage_models ORDER BY 1, 2`,
+    ),
+  ).toEqual(BY_MODEL);
+  expect(
+    await values(`SELECT day, user_id, username, ${sums} FROM usage_users ORDER BY 1, 2`),
+  ).toEqual(BY_USER);
 }
 
 async function freshSchema(): Promise<string[]> {
@@ -124,6 +143,19 @@ async function freshSchema(): Promise<string[]> {
 
 test("there are states to come from", () => {
   expect(states.length).toBeGreaterThanOrEqual(4);
+});
+
+test("from roll-ups by the hour alone", async () => {
+  const dsn = await databaseOf(states.at(-1)!);
+  check(dsn);
+  const fresh = await describeSchema(dsn);
+  const db = open(dsn);
+  await db.run("DROP TABLE usage_models");
+  await db.run("DROP TABLE usage_users");
+  await db.run("DELETE FROM schema_migrations WHERE number = 2");
+  await db.close();
+  check(dsn);
+  await expectWhole(dsn, fresh);
 });
 
 describe.each(states)("from %s", (state) => {

@@ -2,8 +2,9 @@
 //
 //   bun tests/scale/logs.ts [--rows 1000000] [--on sqlite,postgres,mysql]  # make logs ROWS=…
 //
-// Makes the rows in SQL, lets the program index and roll them up as an upgrade does, then asks its
-// API. Fails when a page takes longer than SLOW_MS.
+// Makes the rows in SQL, lets the program index and roll them up as an upgrade does, asks its API,
+// and lets it delete an hour's worth of rows while others are asked for. Fails when an answer takes
+// longer than SLOW_MS, or when the dashboard does not say what the log does.
 import { SQL } from "bun";
 import { Database } from "bun:sqlite";
 import { spawnSync } from "node:child_process";
@@ -19,12 +20,16 @@ const USERS = 300;
 const HEAVY = 5;
 const CHUNK = 500_000;
 const ASKED = 7;
-const SLOW_MS = 1000;
+const SLOW_MS = 300;
+const DELETIONS = 100; // steps of a thousand rows
+const EXPORTED = 10_000; // rows, as the console's export reads them: pages of 100 by cursor
 
 function argument(name: string, fallback: string): string {
   const at = process.argv.indexOf(`--${name}`);
   return at < 0 ? fallback : (process.argv[at + 1] ?? fallback);
 }
+
+const TABLES = ["logs", "usage_hours", "usage_models", "usage_users"];
 
 const rows = Number(argument("rows", "1000000"));
 const wanted = argument("on", "sqlite,postgres,mysql").split(",");
@@ -51,7 +56,7 @@ async function sqlite(): Promise<Engine> {
   const folder = mkdtempSync(join(tmpdir(), "tf-scale-"));
   const file = join(folder, "logs.db");
   const db = new Database(file, { create: true });
-  db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA cache_size = -200000");
+  db.exec("PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 5000; PRAGMA synchronous = OFF; PRAGMA cache_size = -200000");
   return {
     name: "SQLite",
     dsn: `sqlite:${file}`,
@@ -90,8 +95,8 @@ async function server(kind: "postgres" | "mysql", dsn: string): Promise<Engine> 
     text: (text) => (postgres ? `(${text})::text` : `CAST(${text} AS CHAR)`),
     explain: "EXPLAIN",
     analyze: postgres
-      ? ["VACUUM ANALYZE logs", "VACUUM ANALYZE usage_hours"]
-      : ["ANALYZE TABLE logs", "ANALYZE TABLE usage_hours"],
+      ? TABLES.map((name) => `VACUUM ANALYZE ${name}`)
+      : TABLES.map((name) => `ANALYZE TABLE ${name}`),
     dropIndex: (name) => `DROP INDEX ${name}${postgres ? "" : " ON logs"}`,
     size: async () => {
       const [row] = await ask(
@@ -174,7 +179,7 @@ async function fill(engine: Engine): Promise<void> {
   for (let at = 1; at <= rows; at += CHUNK)
     await engine.run(rowsFrom(engine, at, Math.min(rows, at + CHUNK - 1)));
   // As a database from before the roll-ups: the next start makes them.
-  await engine.run("DELETE FROM schema_migrations WHERE number = 1");
+  await engine.run("DELETE FROM schema_migrations WHERE number IN (1, 2)");
 }
 
 const middle = began + Math.floor((DAYS * 86_400) / 2);
@@ -212,14 +217,12 @@ const NUMBERED: [what: string, query: string][] = [
   ["page 100 of 100", "logs?p=100&page_size=100"],
   ["a user's page 1 with its total", "logs?user_id=17&p=1"],
 ];
-const SUMS: [what: string, query: string][] = [
-  ["dashboard: everybody's day", "dashboard?all=1"],
-  ["dashboard: one's own day", "dashboard?"],
-  [
-    "dashboard: everybody's 90 days",
-    `dashboard?all=1&start_timestamp=${began}&end_timestamp=${now}`,
-  ],
-];
+const since = (days: number) => `start_timestamp=${now - days * 86_400}&end_timestamp=${now}`;
+// One's own: root is user 1, who has a fifteenth of all rows.
+const SUMS: [what: string, query: string][] = [1, 7, 30, 90].flatMap((days) => [
+  [`dashboard: everybody's ${days} days`, `dashboard?all=1&${since(days)}`],
+  [`dashboard: one's own ${days} days`, `dashboard?${since(days)}`],
+]);
 
 interface Line {
   what: string;
@@ -243,6 +246,93 @@ async function measure(api: TestServer["admin"], what: string, query: string): P
       ? ""
       : `${page.total_more ? "more than " : ""}${page.total}`;
   return { what, ms, rows: page.items?.length ?? 0, note };
+}
+
+/** What the dashboard says of all days and of some, whose ends are in the middle of a day. */
+async function compare(engine: Engine, api: TestServer["admin"]): Promise<string[]> {
+  const wrong: string[] = [];
+  for (const [from, to] of [
+    [began - 86_400, now],
+    [middle - 40 * 3600, middle + 500 * 3600],
+  ]) {
+    const hours = [from! - (from! % 3600), to! + ((3600 - (to! % 3600)) % 3600)];
+    const where = `created_at >= ${hours[0]} AND created_at < ${hours[1]} AND type IN (2, 5)`;
+    const [all] = await engine.ask(
+      `SELECT COUNT(*) AS n, SUM(quota) AS quota FROM logs WHERE ${where}`,
+    );
+    const users = await engine.ask(
+      `SELECT username AS name, COUNT(*) AS n, SUM(quota) AS quota FROM logs WHERE ${where} GROUP BY username ORDER BY 3 DESC LIMIT 10`,
+    );
+    const shown = await api.get<{
+      items: { requests: number; errors: number; quota: number }[];
+      users: { username: string; requests: number; quota: number }[];
+    }>(`/api/dashboard?all=1&start_timestamp=${from}&end_timestamp=${to}&zone_minutes=480`);
+    const says = [
+      shown.items.reduce((sum, item) => sum + item.requests + item.errors, 0),
+      shown.items.reduce((sum, item) => sum + item.quota, 0),
+      ...shown.users.flatMap((user) => [user.username, user.requests, user.quota]),
+    ];
+    const is = [
+      Number(all!["n"]),
+      Number(all!["quota"]),
+      ...users.flatMap((user) => [user["name"], Number(user["n"]), Number(user["quota"])]),
+    ];
+    if (String(says) !== String(is)) wrong.push(`dashboard: ${says} instead of ${is}`);
+  }
+  return wrong;
+}
+
+/** As the console does it. */
+async function measureExport(api: TestServer["admin"]): Promise<Line> {
+  const started = performance.now();
+  let cursor = "";
+  let count = 0;
+  while (count < EXPORTED) {
+    const page = await api.get<{ items: unknown[]; next_cursor: string | null }>(
+      `/api/logs?page_size=100&cursor=${cursor}`,
+    );
+    count += page.items.length;
+    if (!page.next_cursor) break;
+    cursor = page.next_cursor;
+  }
+  const ms = performance.now() - started;
+  return { what: "export", ms: ms / (count / 100), rows: count, note: "for each page of 100" };
+}
+
+/** The statements of log_delete_step, with pages asked for meanwhile. */
+async function measureDeletion(engine: Engine, api: TestServer["admin"]): Promise<Line[]> {
+  const steps: number[] = [];
+  const pages: number[] = [];
+  let deleted = 0;
+  const page = async () => {
+    const asked = performance.now();
+    await api.get("/api/logs?user_id=17&cursor=");
+    pages.push(performance.now() - asked);
+  };
+  const step = async () => {
+    const started = performance.now();
+    const [last] = await engine.ask(
+      `SELECT created_at AS at FROM logs WHERE created_at < ${middle} ORDER BY created_at, id LIMIT 1 OFFSET 999`,
+    );
+    await engine.run(`DELETE FROM logs WHERE created_at < ${Number(last!["at"]) + 1}`);
+    steps.push(performance.now() - started);
+    deleted += 1000;
+  };
+  for (let i = 0; i < DELETIONS; i++) {
+    await Promise.all([page(), step()]);
+    await Bun.sleep(20);
+  }
+  const line = (what: string, times: number[]): Line => {
+    const sorted = times.toSorted((x, y) => x - y);
+    const slowest = sorted.at(-1)!.toFixed(1);
+    return {
+      what,
+      ms: sorted[Math.floor(times.length / 2)]!,
+      rows: deleted,
+      note: `slowest ${slowest}`,
+    };
+  };
+  return [line("deleting a thousand old rows", steps), line("a page meanwhile", pages)];
 }
 
 const PLANS: [what: string, sql: string][] = [
@@ -293,25 +383,30 @@ async function measureAll(engine: Engine): Promise<boolean> {
     `== ${engine.name}: ${rows} rows in ${((filled - started) / 1000).toFixed(0)} s, indexed and rolled up (${Number(counted!["n"])} rows) in ${(migrated / 1000).toFixed(0)} s, ${((await engine.size()) / 2 ** 30).toFixed(1)} GiB`,
   );
   const gateway = await TestServer.start({ env: { SQL_DSN: engine.dsn } });
-  const slow: string[] = [];
+  const wrong: string[] = [];
   try {
     const cursored = PAGES.map(([what, query]): [string, string] => [
       what,
       query.includes("cursor=") ? query : `${query}${query.endsWith("?") ? "" : "&"}cursor=`,
     ]);
-    for (const [what, query] of [...cursored, ...NUMBERED, ...SUMS]) {
-      const line = await measure(gateway.admin, what, query);
+    const show = (line: Line) => {
       console.log(
         `  ${line.ms.toFixed(1).padStart(7)} ms  ${String(line.rows).padStart(3)} rows  ${line.what}${line.note ? `: ${line.note}` : ""}`,
       );
-      if (line.ms > SLOW_MS) slow.push(line.what);
-    }
+      if (line.ms > SLOW_MS) wrong.push(`too slow: ${line.what}`);
+    };
+    const api = gateway.admin;
+    for (const [what, query] of [...cursored, ...NUMBERED, ...SUMS])
+      show(await measure(api, what, query));
+    show(await measureExport(api));
+    wrong.push(...(await compare(engine, api)));
+    for (const line of await measureDeletion(engine, api)) show(line);
     await showPlans(engine);
   } finally {
     await gateway.dispose();
   }
-  if (slow.length) console.log(`  too slow: ${slow.join("; ")}`);
-  return slow.length === 0;
+  for (const line of wrong) console.log(`  ${line}`);
+  return wrong.length === 0;
 }
 
 let good = true;

@@ -229,26 +229,59 @@ void books_token_balance(struct books *b, int64_t token, int64_t granted)
     balanced(b, "token", "tokens", "remain_quota", token, granted);
 }
 
-// The roll-up minus the log, key by key and sum by sum, is nothing.
+// What a roll-up is the sum of, with the sign that makes it vanish.
+#define MINUS_LOG                                                                                  \
+    "CASE WHEN type = 2 THEN -1 ELSE 0 END AS requests,"                                           \
+    " CASE WHEN type = 5 THEN -1 ELSE 0 END AS errors, -prompt_tokens AS prompt_tokens,"           \
+    " -completion_tokens AS completion_tokens, -cached_tokens AS cached_tokens, -quota AS quota,"  \
+    " CASE WHEN type = 2 THEN -use_time_ms ELSE 0 END AS use_time_ms,"                             \
+    " CASE WHEN type = 2 THEN -first_token_ms ELSE 0 END AS first_token_ms"                        \
+    " FROM logs WHERE type IN (2, 5)"
+
+static const struct {
+    const char *table, *key, *key_in_log, *sums;
+} rollups[] = {
+    {"usage_hours", "hour, user_id, token_id, channel_id, model_name, username, token_name",
+     "created_at - created_at % 3600 AS hour, user_id, token_id, channel_id, model_name, username,"
+     " token_name",
+     "requests errors prompt_tokens completion_tokens cached_tokens quota use_time_ms"
+     " first_token_ms"},
+    {"usage_models", "hour, model_name", "created_at - created_at % 3600 AS hour, model_name",
+     "requests errors prompt_tokens completion_tokens cached_tokens quota use_time_ms"
+     " first_token_ms"},
+    {"usage_users", "day, user_id, username",
+     "created_at - created_at % 86400 AS day, user_id, username",
+     "requests errors prompt_tokens completion_tokens cached_tokens quota"},
+};
+
+// Each roll-up minus the log, key by key and sum by sum, is nothing.
 void books_rolled_up(struct books *b)
 {
-    assert_int_equal(
-        books_log_int(
-            b, "SELECT COUNT(*) FROM (SELECT 1 AS one FROM ("
-               "SELECT hour, user_id, token_id, channel_id, model_name, username, token_name,"
-               " requests, errors, prompt_tokens, completion_tokens, cached_tokens, quota,"
-               " use_time_ms, first_token_ms FROM usage_hours UNION ALL"
-               " SELECT created_at - created_at % 3600, user_id, token_id, channel_id, model_name,"
-               " username, token_name, CASE WHEN type = 2 THEN -1 ELSE 0 END,"
-               " CASE WHEN type = 5 THEN -1 ELSE 0 END, -prompt_tokens, -completion_tokens,"
-               " -cached_tokens, -quota, CASE WHEN type = 2 THEN -use_time_ms ELSE 0 END,"
-               " CASE WHEN type = 2 THEN -first_token_ms ELSE 0 END"
-               " FROM logs WHERE type IN (2, 5)) both_of_them"
-               " GROUP BY hour, user_id, token_id, channel_id, model_name, username, token_name"
-               " HAVING SUM(requests) <> 0 OR SUM(errors) <> 0 OR SUM(prompt_tokens) <> 0 OR"
-               " SUM(completion_tokens) <> 0 OR SUM(cached_tokens) <> 0 OR SUM(quota) <> 0 OR"
-               " SUM(use_time_ms) <> 0 OR SUM(first_token_ms) <> 0) different"),
-        0);
+    for (size_t i = 0; i < sizeof(rollups) / sizeof(*rollups); i++) {
+        BUF_HERE(columns, 1000);
+        BUF_HERE(different, 1000);
+        struct str rest = str_of(rollups[i].sums), sum;
+        while (str_next(&rest, ' ', &sum)) {
+            buf_printf(&columns, ", %.*s", STR_ARGS(sum));
+            buf_printf(&different, "%sSUM(%.*s) <> 0", different.n ? " OR " : "", STR_ARGS(sum));
+        }
+        const char *sql = arena_printf(
+            b->a,
+            "SELECT COUNT(*) FROM (SELECT 1 AS one FROM (SELECT %s%s FROM %s UNION ALL"
+            " SELECT %s%s FROM (SELECT %s, " MINUS_LOG ") of_log) both_of_them GROUP BY %s"
+            " HAVING %s) different",
+            rollups[i].key, columns.p, rollups[i].table, rollups[i].key, columns.p,
+            rollups[i].key_in_log, rollups[i].key, different.p);
+        if (books_log_int(b, sql))
+            fail_msg("%s is not the sum of the log", rollups[i].table);
+    }
+}
+
+void books_forget_log(struct books *b)
+{
+    books_log_exec(b, "DELETE FROM logs");
+    for (size_t i = 0; i < sizeof(rollups) / sizeof(*rollups); i++)
+        books_log_exec(b, arena_printf(b->a, "DELETE FROM %s", rollups[i].table));
 }
 
 void books_flush(struct books *b, int64_t rows)

@@ -42,6 +42,7 @@ void books_settle(int64_t number, int64_t user, int64_t token, int64_t quota, in
 // balance + leases + used = granted, and none of them below zero.
 void books_balance(struct books *b, int64_t user, int64_t granted);
 void books_token_balance(struct books *b, int64_t token, int64_t granted);
-void books_rolled_up(struct books *b); // usage_hours has exactly the sums of logs
+void books_rolled_up(struct books *b);  // every roll-up has exactly the sums of logs
+void books_forget_log(struct books *b); // and the roll-ups
 // The same after everything has been booked, with so many rows in logs, each request id once.
 void books_flush(struct books *b, int64_t rows);

@@ -362,8 +362,7 @@ static void leases_that_sql_forgot(void **state)
     books_exec(b, "UPDATE users SET quota = 5000, used_quota = 0");
     books_exec(b, "UPDATE tokens SET remain_quota = 700, used_quota = 0");
     books_exec(b, "UPDATE journal_positions SET segment = 0, [offset] = 0");
-    books_exec(b, "DELETE FROM logs");
-    books_exec(b, "DELETE FROM usage_hours");
+    books_forget_log(b);
     books_start(b);
     books_flush(b, 1);
     books_balance(b, user, 5000);

@@ -88,6 +88,8 @@ static void set_and_unset(void **state)
     assert_int_equal(everywhere(b), 30);
     books_flush(b, 30);
     assert_int_equal(books_int(b, "SELECT COUNT(*) FROM usage_hours"), 0);
+    assert_int_equal(books_int(b, "SELECT COUNT(*) FROM usage_models"), 0);
+    assert_int_equal(books_int(b, "SELECT COUNT(*) FROM usage_users"), 0);
     books_stop(b);
     assert_apart(b, false);
     books_balance(b, user, 100000);
@@ -215,8 +217,7 @@ static void an_older_state_of_one(void **state)
     books_stop(b);
     books_exec(b, "UPDATE journal_positions SET logs_apart = 1");
     books_log_exec(b, "UPDATE journal_positions SET segment = 0, [offset] = 0");
-    books_log_exec(b, "DELETE FROM logs");
-    books_log_exec(b, "DELETE FROM usage_hours");
+    books_forget_log(b);
     books_start(b);
     books_flush(b, 5);
     books_balance(b, user, 100000);
