@@ -245,12 +245,10 @@ static struct err *by_hints(struct hunt *h)
     int64_t before = h->s->reached.at + (h->s->reached.id > 0); // the hour it stands in, too
     while (!is_over(h)) {
         struct window w;
-        if (h->hint_at == h->hint_count && h->hints_end)
-            break;
-        if (h->hint_at == h->hint_count) {
+        if (h->hint_at == h->hint_count && !h->hints_end)
             TRY(read_hints(h, before));
-            continue;
-        }
+        if (h->hint_at == h->hint_count)
+            break;
         next_hour(h, &w, &before);
         TRY(look_through(h, &w));
         if (w.before.at > w.from || (w.before.at == w.from && w.before.id))

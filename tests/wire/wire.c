@@ -79,7 +79,7 @@ static void expect_frames(struct run *r, const struct section *s, struct str got
     for (int n = 1;; n++) {
         bool more = sse_framing.next(&at_got, got, true, r->a, &g);
         bool wanted = sse_framing.next(&at_want, want, true, r->a, &w);
-        if (wanted && !w.payload.p && !w.event.p)
+        if (wanted && !w.payload.n && !w.event.n)
             wanted = false; // the blank line before the next section
         if (!more && !wanted)
             return;

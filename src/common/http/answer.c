@@ -152,8 +152,7 @@ static void push(struct conn *c, const uv_buf_t *pieces, int count)
         conn_close(c);
 }
 
-// --- one round of callbacks, one write
-// ------------------------------------------------------------
+// --- one round of callbacks, one write ---------------------------------------------------
 
 static void before_send(const struct http_server *s)
 {
@@ -166,7 +165,8 @@ static void put_off(struct conn *c)
     struct http_server *s = c->server;
     if (s->round_count == s->round_cap) {
         s->round_cap = s->round_cap ? s->round_cap * 2 : 64;
-        s->round_conns = mem_resize(s->round_conns, (size_t)s->round_cap * sizeof(*s->round_conns));
+        s->round_conns = (struct conn **)mem_resize((void *)s->round_conns,
+                                                    (size_t)s->round_cap * sizeof(struct conn *));
     }
     c->round_place = s->round_count++;
     s->round_conns[c->round_place] = c;

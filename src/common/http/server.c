@@ -73,7 +73,7 @@ static void server_free(struct http_server *s)
     while (s->arena_count)
         arena_free(s->arenas[--s->arena_count]);
     buf_free(&s->round);
-    free(s->round_conns);
+    free((void *)s->round_conns);
     round_end_remove(s->loop, &s->round_end);
     buf_free(&s->plain);
     buf_free(&s->joined);

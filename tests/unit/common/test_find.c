@@ -1,6 +1,7 @@
 // The searches of every processor, against the C library's.
 
-#include "common/find.c" // both variants, whichever this machine would take
+// Both variants, whichever this machine would take.
+#include "common/find.c" // NOLINT(bugprone-suspicious-include)
 
 #include <setjmp.h>
 #include <stdarg.h>

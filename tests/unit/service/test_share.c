@@ -246,6 +246,21 @@ static void a_request_larger_than_the_limit_needs_all_of_it(void **state)
     assert_true(take(0, 1));
 }
 
+// One of a node ends, or one more begins there. By how much that changes what runs.
+static int64_t end_or_begin(int node, int64_t *running)
+{
+    int64_t change = 0;
+    if (*running && below(5) == 0) {
+        share_use(&world.nodes[node].share, -1, world.now_ms);
+        ask(&world.nodes[node], 0);
+        change = -1;
+    } else if (take(node, 1)) {
+        change = 1;
+    }
+    *running += change;
+    return change;
+}
+
 static void so_many_at_a_time_over_all_nodes(void **state)
 {
     (void)state;
@@ -255,15 +270,7 @@ static void so_many_at_a_time_over_all_nodes(void **state)
         int64_t running[NODES] = {0}, all = 0, full = 0;
         for (int i = 0; i < 4000; i++) {
             int node = (int)below(NODES);
-            if (running[node] && below(5) == 0) {
-                share_use(&world.nodes[node].share, -1, world.now_ms);
-                ask(&world.nodes[node], 0);
-                running[node]--;
-                all--;
-            } else if (take(node, 1)) {
-                running[node]++;
-                all++;
-            }
+            all += end_or_begin(node, &running[node]);
             pass(below(30));
             assert_true(all <= limits[k] + bound(1));
             full += all >= limits[k];

@@ -38,6 +38,16 @@ struct storm {
     char *noise;
 };
 
+// Some of what is left of a request, or the whole of it; of the next one when nothing is left.
+static void send_some(struct visitor *p, struct str *left)
+{
+    if (!left->n)
+        *left = str_of(requests[roll(sizeof(requests) / sizeof(*requests))]);
+    size_t n = left->n > 1 && !roll(3) ? 1 + roll((unsigned)left->n) : left->n;
+    send(p->fd, left->p, n, MSG_NOSIGNAL);
+    *left = str_skip(*left, n);
+}
+
 static void client_acts(struct storm *s, int i)
 {
     struct visitor *p = &s->clients[i];
@@ -54,13 +64,8 @@ static void client_acts(struct storm *s, int i)
     case 5:
     case 6:
     case 7: visitor_pump(p); return;
-    default: break;
+    default: send_some(p, &s->left[i]);
     }
-    if (!s->left[i].n)
-        s->left[i] = str_of(requests[roll(sizeof(requests) / sizeof(*requests))]);
-    size_t n = roll(3) ? s->left[i].n : 1 + roll((unsigned)s->left[i].n);
-    send(p->fd, s->left[i].p, n, MSG_NOSIGNAL);
-    s->left[i] = str_skip(s->left[i], n);
 }
 
 static void let_go(struct host *h, int i)
