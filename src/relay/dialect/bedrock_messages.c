@@ -71,11 +71,13 @@ static void begin_source(struct bedrock_writing *w, const char *block, const cha
     json_str(&w->j, "format", format);
 }
 
-static void end_source(struct bedrock_writing *w, struct str base64)
+static void end_source(struct bedrock_writing *w, struct str base64, bool cited)
 {
     json_obj(&w->j, "source");
     json_strn(&w->j, "bytes", base64);
     json_end(&w->j);
+    if (cited)
+        json_raw(&w->j, "citations", STR("{\"enabled\":true}"));
     json_end(&w->j);
     json_end(&w->j);
 }
@@ -89,7 +91,7 @@ static void write_image(struct bedrock_writing *w, const struct chat_part *p)
         return;
     }
     begin_source(w, "image", format);
-    end_source(w, p->data);
+    end_source(w, p->data, false);
 }
 
 static const char *format_by_name(const char *name)
@@ -101,6 +103,20 @@ static const char *format_by_name(const char *name)
         if (!strcasecmp(dot + 1, known[i]))
             return known[i];
     return NULL;
+}
+
+// Two documents of one name are refused. Of many it is not looked whether they have.
+static const char *distinct_name(struct bedrock_writing *w, const char *name)
+{
+    bool taken = w->documents >= BEDROCK_NAMES_KEPT;
+    for (int i = 0; i < w->documents && i < BEDROCK_NAMES_KEPT; i++)
+        taken = taken || !strcmp(w->document_names[i], name);
+    int number = ++w->documents;
+    const char *out =
+        taken ? arena_printf(w->a, "%s (%d)", name, number) : arena_strdup(w->a, name);
+    if (number <= BEDROCK_NAMES_KEPT)
+        w->document_names[number - 1] = out;
+    return out;
 }
 
 // Letters, digits, single spaces, hyphens and brackets; without its ending, each only once.
@@ -119,9 +135,7 @@ static const char *file_name(struct bedrock_writing *w, const char *name)
     while (n && out[n - 1] == ' ')
         n--;
     out[n] = '\0';
-    int number = ++w->documents;
-    const char *known = n ? out : "document";
-    return number > 1 ? arena_printf(w->a, "%s (%d)", known, number) : arena_strdup(w->a, known);
+    return distinct_name(w, n ? out : "document");
 }
 
 static void write_file(struct bedrock_writing *w, const struct chat_part *p)
@@ -146,7 +160,10 @@ static void write_file(struct bedrock_writing *w, const struct chat_part *p)
     }
     begin_source(w, "document", format);
     json_str(&w->j, "name", file_name(w, p->name));
-    end_source(w, data);
+    bool cited = p->cited && bedrock_is_claude(w->model);
+    if (p->cited && !cited)
+        chat_dropped(w->to, "citations");
+    end_source(w, data, cited);
     w->file = true;
 }
 

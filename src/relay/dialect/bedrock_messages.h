@@ -4,6 +4,8 @@
 #include "relay/dialect/bedrock.h"
 #include "relay/dialect/names.h"
 
+enum { BEDROCK_NAMES_KEPT = 16 };
+
 struct bedrock_writing {
     struct arena *a;
     const struct chat_request *in;
@@ -13,10 +15,11 @@ struct bedrock_writing {
     struct json j;
     struct chat_message *messages; // repaired
     enum claude_format format;
-    bool own;        // the caller speaks this dialect too
-    bool no_calls;   // tools are declared for the history's sake only
-    int skip;        // cache points to leave out: the first ones beyond the allowed four
-    int documents;   // written so far: their names must differ
+    bool own;      // the caller speaks this dialect too
+    bool no_calls; // tools are declared for the history's sake only
+    int skip;      // cache points to leave out: the first ones beyond the allowed four
+    int documents; // written so far: their names must differ
+    const char *document_names[BEDROCK_NAMES_KEPT];
     int role;        // of the message that is open; -1 none
     bool said, file; // in it: a text; a document, which needs one beside it
     bool result;     // the latest block in it is a tool's result

@@ -84,6 +84,7 @@ static struct err *read_document(struct arena *a, yyjson_val *in, struct chat_pa
     TRY(read_media(a, in, p));
     p->name = json_text_at(in, "name");
     p->text = json_str_at(source, "text");
+    p->cited = json_bool_at(yyjson_obj_get(in, "citations"), "enabled", false);
     if (yyjson_is_arr(content)) {
         struct chat_part *inner = NULL, **end = &inner;
         TRY(read_blocks(a, content, &end));

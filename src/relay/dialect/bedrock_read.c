@@ -4,6 +4,7 @@
 
 #include "common/arena.h"
 #include "relay/dialect/bedrock.h"
+#include "relay/dialect/cite.h"
 #include "relay/dialect/fence.h"
 #include "relay/dialect/names.h"
 
@@ -14,6 +15,7 @@ struct reading {
     bool stopped;          // messageStop was seen: only metadata may follow
     const char *malformed; // it said that the model failed; told when the usage is known
     struct fence fence;
+    struct cited_block cited; // the open text
 };
 
 static struct reading *reading_of(struct chat_reader *r)
@@ -60,6 +62,7 @@ static void take_usage(struct chat_usage *u, yyjson_val *usage)
 static struct err *read_text(struct chat_reader *r, struct chat_choice *c, struct str text)
 {
     struct reading *mine = reading_of(r);
+    mine->cited.points += r->target ? text_points(text) : 0;
     return mine->format == CLAUDE_FORMAT_PROMPT ? fence_text(&mine->fence, text)
                                                 : chat_piece(r, c, PART_TEXT, text);
 }
@@ -94,7 +97,43 @@ static struct err *end_block(struct chat_reader *r, struct chat_choice *c)
     struct reading *mine = reading_of(r);
     mine->answer_tool = false;
     TRY(fence_end(&mine->fence));
+    TRY(cited_tell(r, c, &mine->cited));
     return chat_close(r, c);
+}
+
+// --- citations ------------------------------------------------------------------
+
+static bool is_address(struct str s)
+{
+    return str_starts(s, "https://") || str_starts(s, "http://");
+}
+
+// What it was given: a document by its place, a result of a search by its source.
+static struct str source_id(struct chat_reader *r, yyjson_val *location, struct str source)
+{
+    static const char *const kinds[] = {"documentChar", "documentPage", "documentChunk"};
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+        int64_t n = json_int_at(yyjson_obj_get(location, kinds[i]), "documentIndex", -1);
+        if (n >= 0)
+            return cite_document_id(r->scratch, n);
+    }
+    return source;
+}
+
+static void note_citation(struct chat_reader *r, yyjson_val *in)
+{
+    yyjson_val *location = yyjson_obj_get(in, "location");
+    struct str url = json_str_at(yyjson_obj_get(location, "web"), "url");
+    struct str source = json_str_at(in, "source");
+    struct chat_citation cite = {
+        .url = url.n                ? url
+               : is_address(source) ? source
+                                    : (struct str){0},
+        .title = json_str_at(in, "title"),
+        .id = source_id(r, location, source),
+        .quote = json_str_at(yyjson_arr_get_first(yyjson_obj_get(in, "sourceContent")), "text"),
+    };
+    cited_add(r->arena, &reading_of(r)->cited, &cite);
 }
 
 // --- the end --------------------------------------------------------------------
@@ -177,8 +216,11 @@ static struct err *read_block_delta(struct chat_reader *r, struct chat_choice *c
     yyjson_val *delta = yyjson_obj_get(body, "delta");
     yyjson_val *thinking = yyjson_obj_get(delta, "reasoningContent");
     yyjson_val *use = yyjson_obj_get(delta, "toolUse");
+    yyjson_val *citation = yyjson_obj_get(delta, "citation");
     if (yyjson_is_obj(thinking))
         return read_thinking(r, c, thinking);
+    if (yyjson_is_obj(citation))
+        note_citation(r, citation);
     if (yyjson_is_obj(use))
         return read_arguments(r, c, json_str_at(use, "input"));
     return read_text(r, c, json_str_at(delta, "text"));
@@ -243,6 +285,7 @@ static struct err *read_cited(struct chat_reader *r, struct chat_choice *c, yyjs
     yyjson_val *piece;
     yyjson_arr_foreach(yyjson_obj_get(cited, "content"), i, max, piece)
         TRY(read_text(r, c, json_str_at(piece, "text")));
+    yyjson_arr_foreach(yyjson_obj_get(cited, "citations"), i, max, piece) note_citation(r, piece);
     return NULL;
 }
 

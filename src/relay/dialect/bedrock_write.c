@@ -5,6 +5,7 @@
 #include "common/arena.h"
 #include "common/clock.h"
 #include "relay/dialect/bedrock.h"
+#include "relay/dialect/cite.h"
 #include "relay/dialect/names.h"
 #include "relay/dialect/take.h"
 
@@ -54,6 +55,50 @@ static void write_metrics(struct json *j, const struct chat_writer *w)
 {
     json_obj(j, "metrics");
     json_int(j, "latencyMs", w->began_ms ? clock_steady_ms() - w->began_ms : 0);
+    json_end(j);
+}
+
+// --- citations ------------------------------------------------------------------
+
+// "example.com" of "https://example.com/page".
+static struct str domain_of(struct str url)
+{
+    const char *at = memmem(url.p, url.n, "://", 3);
+    struct str rest = at ? str_skip(url, (size_t)(at - url.p) + 3) : url, domain = {0};
+    str_next(&rest, '/', &domain);
+    return domain;
+}
+
+// Which part of a document it is is not told elsewhere: all of it.
+static void write_location(struct json *j, const struct chat_citation *c)
+{
+    json_obj(j, "location");
+    json_obj(j, c->url.n ? "web" : "documentChar");
+    if (c->url.n) {
+        json_strn(j, "url", c->url);
+        json_strn(j, "domain", domain_of(c->url));
+    } else {
+        json_int(j, "documentIndex", cite_document_index(c->id));
+        json_int(j, "start", 0);
+        json_int(j, "end", text_points(c->quote));
+    }
+    json_end(j);
+    json_end(j);
+}
+
+static void write_citation(struct json *j, const char *key, const struct chat_citation *c)
+{
+    json_obj(j, key);
+    if (c->title.n)
+        json_strn(j, "title", c->title);
+    json_arr(j, "sourceContent");
+    if (c->quote.n) {
+        json_obj(j, NULL);
+        json_strn(j, "text", c->quote);
+        json_end(j);
+    }
+    json_end(j);
+    write_location(j, c);
     json_end(j);
 }
 
@@ -133,6 +178,15 @@ static void write_delta(struct chat_writer *w, struct stream *s, const char *kin
     finish(w, s, &j, "contentBlockDelta");
 }
 
+static void write_cited(struct chat_writer *w, struct stream *s, const struct chat_event *ev)
+{
+    if (!s->open)
+        return;
+    struct json j = begin_in_block(s, "delta");
+    write_citation(&j, "citation", &ev->cite);
+    finish(w, s, &j, "contentBlockDelta");
+}
+
 static void write_signature(struct chat_writer *w, struct stream *s, const struct chat_event *ev)
 {
     const char *state = bedrock_state(w->arena, ev->owner, ev->text, ev->redacted);
@@ -204,8 +258,8 @@ struct err *bedrock_write_event(struct chat_writer *w, const struct chat_event *
     case CHAT_USAGE: s->usage = ev->usage; break;
     case CHAT_STOP: write_stop(w, s, ev); break;
     case CHAT_END: write_end(w, s); break;
+    case CHAT_CITATION: write_cited(w, s, ev); break;
     case CHAT_LOGPROBS:
-    case CHAT_CITATION:
     case CHAT_FAILED: break;
     }
     return s->payload.overflow ? err_new(w->arena, &err_upstream_too_large, "an event") : NULL;
@@ -244,6 +298,27 @@ static void write_call_part(struct chat_writer *w, struct json *j, const struct 
     json_end(j);
 }
 
+static void write_text_part(struct json *j, const struct answer_part *p)
+{
+    json_obj(j, NULL);
+    if (p->citations) {
+        json_obj(j, "citationsContent");
+        json_arr(j, "content");
+        json_obj(j, NULL);
+    }
+    json_strn(j, "text", buf_view(&p->text));
+    json_end(j);
+    if (!p->citations)
+        return;
+    json_end(j);
+    json_arr(j, "citations");
+    for (const struct answer_citation *c = p->citations; c; c = c->next)
+        write_citation(j, NULL, &c->cite);
+    json_end(j);
+    json_end(j);
+    json_end(j);
+}
+
 static void write_part(struct chat_writer *w, struct json *j, const struct answer_part *p)
 {
     switch (p->kind) {
@@ -253,10 +328,7 @@ static void write_part(struct chat_writer *w, struct json *j, const struct answe
         if (p->owner == &bedrock_dialect)
             json_raw(j, NULL, buf_view(&p->text));
         break;
-    default:
-        json_obj(j, NULL);
-        json_strn(j, "text", buf_view(&p->text));
-        json_end(j);
+    default: write_text_part(j, p);
     }
 }
 

@@ -1,6 +1,10 @@
-// Counting code points, and OpenAI's two forms of an annotation.
+// Counting code points, OpenAI's two forms of an annotation, citations of whole blocks.
 
 #include "relay/dialect/cite.h"
+
+#include "common/arena.h"
+
+enum { CITATIONS_MOST = 4096 }; // of one block
 
 int64_t text_points(struct str text)
 {
@@ -75,4 +79,49 @@ void cite_write_responses(struct json *j, const char *key, const struct chat_cit
         json_int(j, "index", cite->end);
     }
     json_end(j);
+}
+
+// --- of whole blocks --------------------------------------------------------------
+
+struct str cite_document_id(struct arena *a, int64_t index)
+{
+    return str_of(arena_printf(a, "doc:%lld", (long long)index));
+}
+
+int64_t cite_document_index(struct str id)
+{
+    int64_t n = 0;
+    return str_starts(id, "doc:") && str_to_int(str_skip(id, 4), &n) && n >= 0 ? n : 0;
+}
+
+static struct str copied(struct arena *a, struct str s)
+{
+    return s.n ? (struct str){arena_str(a, s), s.n} : (struct str){0};
+}
+
+void cited_add(struct arena *a, struct cited_block *b, const struct chat_citation *cite)
+{
+    if (b->count >= CITATIONS_MOST)
+        return;
+    struct answer_citation *c = NEW(a, struct answer_citation);
+    c->cite = (struct chat_citation){
+        .url = copied(a, cite->url),
+        .title = copied(a, cite->title),
+        .id = copied(a, cite->id),
+        .quote = copied(a, cite->quote),
+    };
+    *(b->count++ ? &b->last->next : &b->first) = c;
+    b->last = c;
+}
+
+struct err *cited_tell(struct chat_reader *r, struct chat_choice *c, struct cited_block *b)
+{
+    struct answer_citation *list = b->first;
+    int64_t end = b->points;
+    *b = (struct cited_block){0};
+    for (; list; list = list->next) {
+        list->cite.end = end;
+        TRY(chat_cite(r, c, &list->cite));
+    }
+    return NULL;
 }

@@ -8,16 +8,12 @@
 #include "relay/dialect/fence.h"
 #include "relay/dialect/names.h"
 
-enum { CITATIONS_MOST = 4096 }; // of one block
-
 struct reading {
     enum claude_format format;
     struct name_map *names;
     bool answer_tool; // the open block is the tool that stands for the wanted format
     struct fence fence;
-    int64_t points;                                     // of the open text, in code points
-    int cited;                                          // so often, of it
-    struct answer_citation *citations, **citations_end; // of it: told when its size is known
+    struct cited_block cited; // the open text
 };
 
 static struct reading *reading_of(struct chat_reader *r)
@@ -30,7 +26,6 @@ static struct reading *reading_of(struct chat_reader *r)
         mine->names = name_map_new(r->arena, r->request->tools, CLAUDE_NAME_MAX);
     }
     fence_init(&mine->fence, r, chat_choice(r, 0));
-    mine->citations_end = &mine->citations;
     return mine;
 }
 
@@ -96,58 +91,29 @@ static struct err *begin_call(struct chat_reader *r, struct chat_choice *c, yyjs
 static struct err *read_text(struct chat_reader *r, struct chat_choice *c, struct str text)
 {
     struct reading *mine = reading_of(r);
-    mine->points += r->target ? text_points(text) : 0;
+    mine->cited.points += r->target ? text_points(text) : 0;
     return mine->format == CLAUDE_FORMAT_PROMPT ? fence_text(&mine->fence, text)
                                                 : chat_piece(r, c, PART_TEXT, text);
 }
 
 // --- citations ------------------------------------------------------------------
 
-static struct str kept(struct chat_reader *r, struct str s)
-{
-    return s.n ? (struct str){arena_str(r->arena, s), s.n} : (struct str){0};
-}
-
 static struct str document_id(struct chat_reader *r, yyjson_val *in)
 {
     int64_t n = json_int_at(in, "document_index", -1);
-    if (n < 0)
-        return kept(r, json_str_at(in, "source"));
-    return str_of(arena_printf(r->arena, "doc:%lld", (long long)n));
+    return n < 0 ? json_str_at(in, "source") : cite_document_id(r->scratch, n);
 }
 
 static void note_citation(struct chat_reader *r, yyjson_val *in)
 {
-    struct reading *mine = reading_of(r);
     struct str title = json_str_at(in, "title");
-    if (mine->cited++ >= CITATIONS_MOST)
-        return;
-    struct answer_citation *c = NEW(r->arena, struct answer_citation);
-    c->cite = (struct chat_citation){
-        .url = kept(r, json_str_at(in, "url")),
-        .title = kept(r, title.n ? title : json_str_at(in, "document_title")),
+    struct chat_citation cite = {
+        .url = json_str_at(in, "url"),
+        .title = title.n ? title : json_str_at(in, "document_title"),
         .id = document_id(r, in),
-        .quote = kept(r, json_str_at(in, "cited_text")),
+        .quote = json_str_at(in, "cited_text"),
     };
-    *mine->citations_end = c;
-    mine->citations_end = &c->next;
-}
-
-// A citation is its whole block's.
-static struct err *tell_citations(struct chat_reader *r, struct chat_choice *c)
-{
-    struct reading *mine = reading_of(r);
-    struct answer_citation *list = mine->citations;
-    int64_t end = mine->points;
-    mine->citations = NULL;
-    mine->citations_end = &mine->citations;
-    mine->points = 0;
-    mine->cited = 0;
-    for (; list; list = list->next) {
-        list->cite.end = end;
-        TRY(chat_cite(r, c, &list->cite));
-    }
-    return NULL;
+    cited_add(r->arena, &reading_of(r)->cited, &cite);
 }
 
 static void note_citations(struct chat_reader *r, yyjson_val *list)
@@ -200,7 +166,7 @@ static struct err *end_block(struct chat_reader *r, struct chat_choice *c)
     struct reading *mine = reading_of(r);
     mine->answer_tool = false;
     TRY(fence_end(&mine->fence));
-    TRY(tell_citations(r, c));
+    TRY(cited_tell(r, c, &mine->cited));
     return chat_close(r, c);
 }
 

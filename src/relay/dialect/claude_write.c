@@ -55,13 +55,6 @@ static int64_t input_of(const struct chat_writer *w, const struct chat_usage *u)
     return u->known || u->prompt_known ? u->prompt : w->prompt_estimate;
 }
 
-// "doc:2" is how the third document was called where documents have names.
-static int64_t document_index(struct str id)
-{
-    int64_t n = 0;
-    return str_starts(id, "doc:") && str_to_int(str_skip(id, 4), &n) && n >= 0 ? n : 0;
-}
-
 // A source without an address is a document; which part of it is not told elsewhere: all of it.
 static void write_citation(struct json *j, const char *key, const struct chat_citation *c)
 {
@@ -73,7 +66,7 @@ static void write_citation(struct json *j, const char *key, const struct chat_ci
         json_strn(j, "title", c->title);
         json_str(j, "encrypted_index", "");
     } else {
-        json_int(j, "document_index", document_index(c->id));
+        json_int(j, "document_index", cite_document_index(c->id));
         json_strn(j, "document_title", c->title);
         json_int(j, "start_char_index", 0);
         json_int(j, "end_char_index", text_points(c->quote));
