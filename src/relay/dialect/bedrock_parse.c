@@ -143,6 +143,14 @@ static struct err *read_guarded(struct arena *a, yyjson_val *in, struct chat_par
     return NULL;
 }
 
+static struct err *read_found(struct arena *a, yyjson_val *in, struct chat_part *p)
+{
+    struct chat_part *inner = NULL, **end = &inner;
+    TRY(read_blocks(a, yyjson_obj_get(in, "content"), &end));
+    p->text = found_text(a, json_str_at(in, "title"), json_str_at(in, "source"), inner);
+    return NULL;
+}
+
 static struct err *read_cited(struct arena *a, yyjson_val *in, struct chat_part *p)
 {
     struct chat_part *inner = NULL, **end = &inner;
@@ -166,6 +174,7 @@ static const struct {
     {"reasoningContent", PART_THINKING, read_thinking},
     {"guardContent", PART_TEXT, read_guarded},
     {"citationsContent", PART_TEXT, read_cited},
+    {"searchResult", PART_TEXT, read_found},
 };
 
 static const char *ttl_of(yyjson_val *point)

@@ -56,6 +56,14 @@ static struct err *read_document(struct arena *a, yyjson_val *in, struct chat_pa
     return NULL;
 }
 
+static struct err *read_found(struct arena *a, yyjson_val *in, struct chat_part *p)
+{
+    struct chat_part *inner = NULL, **end = &inner;
+    TRY(read_blocks(a, yyjson_obj_get(in, "content"), &end));
+    p->text = found_text(a, json_str_at(in, "title"), json_str_at(in, "source"), inner);
+    return NULL;
+}
+
 static struct err *read_call(struct arena *a, yyjson_val *in, struct chat_part *p)
 {
     yyjson_val *input = yyjson_obj_get(in, "input");
@@ -96,6 +104,7 @@ static const struct {
     {"text", PART_TEXT, read_text},
     {"image", PART_IMAGE, read_image},
     {"document", PART_FILE, read_document},
+    {"search_result", PART_TEXT, read_found},
     {"tool_use", PART_TOOL_CALL, read_call},
     {"tool_result", PART_TOOL_RESULT, read_result},
     {"thinking", PART_THINKING, read_thinking},

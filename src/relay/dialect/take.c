@@ -61,6 +61,14 @@ struct err *take_text(struct arena *a, yyjson_val *body, const char *key, const 
     return NULL;
 }
 
+struct str found_text(struct arena *a, struct str title, struct str source,
+                      const struct chat_part *content)
+{
+    struct str text = parts_text(a, content, "\n");
+    return str_of(
+        arena_printf(a, "[%.*s](%.*s)\n%.*s", STR_ARGS(title), STR_ARGS(source), STR_ARGS(text)));
+}
+
 bool text_is_blank(struct str s)
 {
     return str_trim(s).n == 0;

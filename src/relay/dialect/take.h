@@ -24,6 +24,9 @@ struct chat_message *message_add(struct arena *a, struct chat_message ***end, en
 void results_split(struct arena *a, struct chat_message *m, struct chat_message ***end);
 // The texts of these parts with `between` them; .p NULL if there are none.
 struct str parts_text(struct arena *a, const struct chat_part *parts, const char *between);
+// What a search found, for models that have no form for it.
+struct str found_text(struct arena *a, struct str title, struct str source,
+                      const struct chat_part *content);
 bool text_is_blank(struct str s);
 // Claude Code's first system text: it differs with every build, would spoil the prompt caches of
 // everybody but Anthropic, and says nothing to them.
