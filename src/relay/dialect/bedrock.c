@@ -21,7 +21,7 @@ static const struct bedrock_model models[] = {
     {"claude-sonnet-4-6", CLAUDE, .schema = true},
     {"claude-", CLAUDE},
     {"nova-2", BEDROCK_THINKS_NOVA, .caches = true},
-    {"nova-", .caches = true},
+    {"nova-", .caches = true, .tags = true},
     {"gpt-oss", BEDROCK_THINKS_EFFORT, .schema = true},
     {"qwen", BEDROCK_THINKS_QWEN, .schema = true},
     {"deepseek.r1", .no_force = true},

@@ -29,6 +29,7 @@ struct bedrock_model {
     bool alone;     // refuses anything beside the results of tools
     bool no_status; // refuses the status of a result
     bool short_ids; // of calls: nine letters and digits
+    bool tags;      // may leave its thinking in the text, as <thinking>...</thinking>
 };
 const struct bedrock_model *bedrock_model(const char *id);
 bool bedrock_is_claude(const struct bedrock_model *m);

@@ -7,6 +7,7 @@
 #include "relay/dialect/cite.h"
 #include "relay/dialect/fence.h"
 #include "relay/dialect/names.h"
+#include "relay/dialect/think.h"
 
 struct reading {
     enum claude_format format;
@@ -15,6 +16,8 @@ struct reading {
     bool stopped;          // messageStop was seen: only metadata may follow
     const char *malformed; // it said that the model failed; told when the usage is known
     struct fence fence;
+    struct think think;
+    bool tags;                // the model's thinking may stand in its text
     struct cited_block cited; // the open text
 };
 
@@ -26,8 +29,11 @@ static struct reading *reading_of(struct chat_reader *r)
     if (r->request && r->target) {
         mine->format = bedrock_format(r->request, r->target);
         mine->names = name_map_new(r->arena, r->request->tools, BEDROCK_NAME_MAX);
+        mine->tags = bedrock_model(r->target->model)->tags;
     }
     fence_init(&mine->fence, r, chat_choice(r, 0));
+    think_init(&mine->think, r, chat_choice(r, 0), THINK_LONG);
+    mine->think.then = mine->format == CLAUDE_FORMAT_PROMPT ? &mine->fence : NULL;
     return mine;
 }
 
@@ -63,8 +69,17 @@ static struct err *read_text(struct chat_reader *r, struct chat_choice *c, struc
 {
     struct reading *mine = reading_of(r);
     mine->cited.points += r->target ? text_points(text) : 0;
+    if (mine->tags)
+        return think_text(&mine->think, text);
     return mine->format == CLAUDE_FORMAT_PROMPT ? fence_text(&mine->fence, text)
                                                 : chat_piece(r, c, PART_TEXT, text);
+}
+
+static struct err *end_text(struct reading *mine)
+{
+    if (mine->tags)
+        TRY(think_end(&mine->think));
+    return fence_end(&mine->fence);
 }
 
 static struct err *begin_call(struct chat_reader *r, struct chat_choice *c, yyjson_val *use)
@@ -74,7 +89,7 @@ static struct err *begin_call(struct chat_reader *r, struct chat_choice *c, yyjs
     mine->answer_tool = mine->format == CLAUDE_FORMAT_TOOL && str_is(name, claude_format_tool);
     if (mine->answer_tool)
         return NULL;
-    TRY(fence_end(&mine->fence));
+    TRY(end_text(mine));
     return chat_call(r, c, json_str_at(use, "toolUseId"), name_from_wire(mine->names, name));
 }
 
@@ -96,7 +111,7 @@ static struct err *end_block(struct chat_reader *r, struct chat_choice *c)
 {
     struct reading *mine = reading_of(r);
     mine->answer_tool = false;
-    TRY(fence_end(&mine->fence));
+    TRY(end_text(mine));
     TRY(cited_tell(r, c, &mine->cited));
     return chat_close(r, c);
 }

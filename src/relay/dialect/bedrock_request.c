@@ -88,7 +88,7 @@ static void write_used_tools(struct bedrock_writing *w)
         }
 }
 
-static void write_choice(struct bedrock_writing *w, bool thinking)
+static void write_choice(struct bedrock_writing *w, bool budgeted)
 {
     enum tool_choice choice = w->in->choice;
     const char *name = w->in->choice_name;
@@ -98,7 +98,7 @@ static void write_choice(struct bedrock_writing *w, bool thinking)
     }
     bool claude = bedrock_is_claude(w->model);
     bool unforced = w->model->no_force || (claude && claude_model(w->to->model)->no_force);
-    if ((choice == CHOICE_ANY || choice == CHOICE_NAMED) && ((claude && thinking) || unforced)) {
+    if ((choice == CHOICE_ANY || choice == CHOICE_NAMED) && (budgeted || unforced)) {
         chat_dropped(w->to, "tool_choice");
         choice = CHOICE_AUTO;
     }
@@ -134,7 +134,7 @@ static bool plan_tools(struct bedrock_writing *w)
     return w->no_calls;
 }
 
-static void write_tools(struct bedrock_writing *w, bool thinking)
+static void write_tools(struct bedrock_writing *w, bool budgeted)
 {
     json_obj(&w->j, "toolConfig");
     json_arr(&w->j, "tools");
@@ -146,7 +146,7 @@ static void write_tools(struct bedrock_writing *w, bool thinking)
     else if (!any_tool(w))
         write_used_tools(w);
     json_end(&w->j);
-    write_choice(w, thinking);
+    write_choice(w, budgeted);
     json_end(&w->j);
 }
 
@@ -389,7 +389,7 @@ static void write_translated(struct bedrock_writing *w)
     bool thinking = plan.thinking >= THINK_BUDGET, tools = plan_tools(w);
     w->skip = count_markers(w, tools) - BEDROCK_MARKERS_MAX;
     if (tools)
-        write_tools(w, thinking);
+        write_tools(w, plan.thinking == THINK_BUDGET);
     bedrock_write_system(w);
     bedrock_write_messages(w);
     struct claude_sampling sampling = sampling_of(w, thinking);

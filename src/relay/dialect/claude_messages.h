@@ -15,6 +15,7 @@ struct claude_writing {
     enum claude_format format;
     bool own;      // the caller speaks this dialect too
     bool thinking; // is switched on
+    bool budgeted; // ... with a budget: no tool may be forced
     int skip;      // cache markers to leave out: the first ones beyond the allowed four
     int role;      // of the message that is open; -1 none
 };

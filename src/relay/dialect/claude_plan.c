@@ -19,8 +19,9 @@ static const char *effort_for(const struct claude_model *m, enum effort e)
     return effort_names[e];
 }
 
-// Inside a tool loop the last turn must begin with its signed thinking; when a client lost it,
-// thinking is left out for this request (anthropic.md 5; else 400 "Expected `thinking`").
+// With a budget the last turn of a tool loop must begin with its signed thinking; when a client
+// lost it, thinking is left out for this request (anthropic.md 5; else 400 "Expected `thinking`").
+// Adaptive thinking asks nothing of what was said before.
 static bool lost_thinking(const struct chat_message *messages,
                           bool (*is_signed)(const struct chat_part *p))
 {

@@ -74,7 +74,7 @@ static void write_choice(struct claude_writing *w)
         name = claude_format_tool;
     }
     bool forced = choice == CHOICE_ANY || choice == CHOICE_NAMED;
-    if (forced && (w->thinking || w->model->no_force)) {
+    if (forced && (w->budgeted || w->model->no_force)) {
         chat_dropped(w->to, "tool_choice");
         choice = CHOICE_AUTO;
     }
@@ -213,6 +213,7 @@ struct err *claude_write_request(struct arena *a, const struct chat_request *in,
     };
     struct claude_plan plan = claude_plan_of(in, to, w.messages, claude_signed);
     w.thinking = plan.thinking >= THINK_BUDGET;
+    w.budgeted = plan.thinking == THINK_BUDGET;
     w.skip = w.own ? 0 : count_markers(&w) - CLAUDE_MARKERS_MAX;
     json_obj(&w.j, NULL);
     json_str(&w.j, "model", to->model);

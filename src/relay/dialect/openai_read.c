@@ -22,7 +22,7 @@ static struct answer *answer_of(struct chat_reader *r, struct chat_choice *c)
     if (!c->own) {
         struct answer *mine = c->own = NEW(r->arena, struct answer);
         calls_init(&mine->calls, r, c);
-        think_init(&mine->think, r, c);
+        think_init(&mine->think, r, c, THINK_SHORT);
     }
     return c->own;
 }

@@ -374,7 +374,7 @@ function checkTurns(turns: Turn[], body: Json): void {
     );
 }
 
-function checkTools(value: unknown, thinks: boolean): void {
+function checkTools(value: unknown, budgeted: boolean): void {
   if (value === undefined) return;
   const config = members("toolConfig", value, { tools: array, toolChoice: object });
   const tools = config["tools"];
@@ -396,10 +396,10 @@ function checkTools(value: unknown, thinks: boolean): void {
   });
   if (config["toolChoice"] === undefined) return;
   const [choice] = union("toolConfig.toolChoice", config["toolChoice"], ["auto", "any", "tool"]);
-  if (thinks && choice !== "auto") invalid("Thinking may not be enabled when tool_choice forces");
+  if (budgeted && choice !== "auto") invalid("Thinking may not be enabled when tool_choice forces");
 }
 
-/** What a Claude refuses; answers whether it thinks. */
+/** What a Claude refuses; answers whether it thinks with a budget. */
 function checkClaude(fields: Json, config: Json, model: string): boolean {
   members("additionalModelRequestFields", fields, {
     thinking: object,
@@ -420,7 +420,7 @@ function checkClaude(fields: Json, config: Json, model: string): boolean {
   }
   if ("temperature" in config || "top_k" in fields)
     invalid("`temperature` may only be set to 1 when thinking is enabled");
-  return true;
+  return thinking["type"] === "enabled";
 }
 
 function checkFormat(value: unknown): void {
@@ -447,13 +447,13 @@ export function checkConverse(body: Json): void {
   members("request", rest, REQUEST);
   const config = members("inferenceConfig", rest["inferenceConfig"] ?? {}, CONFIG);
   const fields = (rest["additionalModelRequestFields"] ?? {}) as Json;
-  const thinks = name.includes("claude") && checkClaude(fields, config, name);
+  const budgeted = name.includes("claude") && checkClaude(fields, config, name);
   for (const [i, part] of ((rest["system"] ?? []) as unknown[]).entries()) {
     const [kind, value] = union(`system.${i}`, part, ["text", "cachePoint", "guardContent"]);
     if (kind === "text") said(`system.${i}`, value);
     if (kind === "cachePoint") cachePoint(`system.${i}`, value);
   }
-  checkTools(rest["toolConfig"], thinks);
+  checkTools(rest["toolConfig"], budgeted);
   checkFormat(rest["outputConfig"]);
   checkTurns(turnsOf(rest["messages"], name), rest);
   const points = JSON.stringify(rest).match(/"cachePoint"/g)?.length ?? 0;

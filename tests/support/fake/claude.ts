@@ -96,12 +96,13 @@ export function checkMessages(body: Json, headers: Record<string, string>): void
     refuse(`max_tokens: ${maxTokens} > ${maxOutput}, which is the maximum allowed for ${model}`);
   checkSampling(body, model);
   const thinks = checkThinking(body, model, maxTokens);
-  checkTools(body, thinks);
+  const budgeted = thinks && (body["thinking"] as Json)["type"] === "enabled";
+  checkTools(body, budgeted);
   checkSystem(body["system"]);
   const midway = betas.some((beta) => beta.startsWith("mid-conversation-system-"));
   const messages = body["messages"] as unknown[];
   const turns = midway ? messages.filter((message) => !isSystem(message)) : messages;
-  checkTurns(merged(turns), { thinks, model });
+  checkTurns(merged(turns), { thinks, budgeted, model });
   checkCacheMarks(body);
 }
 
@@ -134,7 +135,7 @@ function checkSampling(body: Json, model: string): void {
     );
 }
 
-/** Answers whether extended thinking with a budget is on. */
+/** Answers whether it thinks. */
 function checkThinking(body: Json, model: string, maxTokens: number): boolean {
   const thinking = body["thinking"];
   if (!isObject(thinking)) return false;
@@ -169,7 +170,7 @@ function checkThinking(body: Json, model: string, maxTokens: number): boolean {
   return true;
 }
 
-function checkTools(body: Json, thinks: boolean): void {
+function checkTools(body: Json, budgeted: boolean): void {
   const tools = body["tools"];
   const choice = body["tool_choice"];
   if (choice !== undefined && (!Array.isArray(tools) || tools.length === 0))
@@ -220,7 +221,7 @@ function checkTools(body: Json, thinks: boolean): void {
   );
   if (type === "tool" && !names.has(choice["name"]))
     refuse(`tool_choice: Tool '${String(choice["name"])}' not found in provided tools`);
-  if (thinks && (type === "any" || type === "tool"))
+  if (budgeted && (type === "any" || type === "tool"))
     refuse("Thinking may not be enabled when tool_choice forces tool use.");
 }
 
@@ -370,7 +371,13 @@ function checkImage(source: unknown, where: string): void {
   }
 }
 
-function checkTurns(turns: Turn[], how: { thinks: boolean; model: string }): void {
+interface How {
+  thinks: boolean;
+  budgeted: boolean;
+  model: string;
+}
+
+function checkTurns(turns: Turn[], how: How): void {
   if (turns[0]?.role !== "user") refuse('messages: first message must use the "user" role');
   turns.forEach((turn, i) => {
     if (turn.role === "assistant") checkCallsAnswered(turn, turns[i + 1]);
@@ -412,7 +419,7 @@ function checkResultsAsked(turn: Turn, previous: Turn | undefined): void {
     refuse(`${turn.where}: \`tool_result\` blocks must come before any other content`);
 }
 
-function checkLast(turns: Turn[], { thinks, model }: { thinks: boolean; model: string }): void {
+function checkLast(turns: Turn[], { thinks, budgeted, model }: How): void {
   const last = turns.at(-1);
   if (last?.role === "assistant") {
     const final = last.blocks.at(-1);
@@ -423,13 +430,7 @@ function checkLast(turns: Turn[], { thinks, model }: { thinks: boolean; model: s
   }
   const inLoop = idsOf(last, "tool_result", "tool_use_id").length > 0;
   const first = turns.at(-2)?.blocks[0]?.["type"];
-  if (
-    thinks &&
-    inLoop &&
-    first !== "thinking" &&
-    first !== "redacted_thinking" &&
-    !ADAPTIVE_ONLY.test(model)
-  )
+  if (budgeted && inLoop && first !== "thinking" && first !== "redacted_thinking")
     refuse(
       `messages: Expected \`thinking\` or \`redacted_thinking\`, but found \`${String(first)}\``,
     );
