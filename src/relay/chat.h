@@ -40,6 +40,7 @@ enum quirk {
     CACHE_MARKERS = 1 << 12,   // takes cache_control in parts, as Anthropic does
     OPENAI_RULES = 1 << 13,    // OpenAI's own models: refuses what each family refuses
     STATELESS = 1 << 14,       // speaks Responses and keeps none: they are kept here
+    NO_ADDRESSES = 1 << 15,    // looks at no picture that is elsewhere
 };
 
 enum relay_mode {

@@ -11,6 +11,7 @@ let files: Server<undefined>;
 let base: string;
 const asked: string[] = [];
 
+const COHERE = "command-a-03-2025";
 const BEDROCK = "anthropic.claude-sonnet-4-5-20250929-v1:0";
 
 const BODIES: Record<string, [type: string, body: Buffer | string]> = {
@@ -41,10 +42,12 @@ beforeAll(async () => {
     },
   });
   base = `http://127.0.0.1:${files.port}`;
-  const models = ["gemini-1.5-pro", "fake-cu", BEDROCK];
+  const models = ["gemini-1.5-pro", "fake-cu", "kimi-k2.6", COHERE, BEDROCK];
   await gw.setPrices({ ModelRatio: Object.fromEntries(models.map((model) => [model, 2])) });
   await gw.addGemini("ge", { models: "gemini-1.5-pro" });
   await gw.addBedrock("be", { models: BEDROCK });
+  await gw.addCohere("co", { models: COHERE });
+  await gw.addOpenai("ki", { type: "moonshot", models: "kimi-k2.6" });
   await gw.addOpenai("cu", { type: "custom", models: "fake-cu" });
   await gw.server.setOption("MediaFetchPrivateAddresses", true);
 });
@@ -119,6 +122,17 @@ describe("pictures", () => {
     expect(sent()).toContain(`{"image":{"format":"png","source":{"bytes":"${PNG}"}}}`);
   });
 
+  test("so does Moonshot, which looks at no address", async () => {
+    const source = { type: "url", url: `${base}/a.png` };
+    const content = [
+      { type: "image", source },
+      { type: "text", text: ask({}) },
+    ];
+    const request = { model: "kimi-k2.6", max_tokens: 100, messages: [{ role: "user", content }] };
+    expect((await receive(await gw.post("/v1/messages", request))).status).toBe(200);
+    expect(sent()).toContain(`{"url":"data:image/png;base64,${PNG}"}`);
+  });
+
   test("where the provider looks itself, nothing is fetched", async () => {
     asked.length = 0;
     const request = chat(`${base}/a.png`) as { model: string };
@@ -130,8 +144,8 @@ describe("pictures", () => {
 });
 
 describe("documents", () => {
-  const document = (path: string): unknown => ({
-    model: "fake-cu",
+  const document = (path: string, model = "fake-cu"): unknown => ({
+    model,
     store: false,
     input: [
       {
@@ -155,6 +169,41 @@ describe("documents", () => {
     const reply = await receive(await gw.post("/v1/responses", document("/notes")));
     expect(reply.status).toBe(200);
     expect(sent()).toContain("# Grüße");
+  });
+
+  const PDF = Buffer.from("%PDF-1.4 fake").toString("base64");
+
+  test("a PDF goes up as bytes to Bedrock, whoever names it", async () => {
+    const source = { type: "url", url: `${base}/a.pdf` };
+    const content = [
+      { type: "document", source, title: "Report" },
+      { type: "text", text: ask({}) },
+    ];
+    const request = { model: BEDROCK, max_tokens: 100, messages: [{ role: "user", content }] };
+    for (const [path, body] of [
+      ["/v1/messages", request],
+      ["/v1/responses", document("/a.pdf", BEDROCK)],
+    ] as const) {
+      expect((await receive(await gw.post(path, body))).status).toBe(200);
+      expect(sent()).toContain(`"source":{"bytes":"${PDF}"}`);
+    }
+  });
+
+  test("to an older Gemini too", async () => {
+    const reply = await receive(
+      await gw.post("/v1/responses", document("/a.pdf", "gemini-1.5-pro")),
+    );
+    expect(reply.status).toBe(200);
+    expect(sent()).toContain(`{"inlineData":{"mimeType":"application/pdf","data":"${PDF}"}}`);
+  });
+
+  test("a text is one of Cohere's documents; a PDF it cannot be shown", async () => {
+    const text = await receive(await gw.post("/v1/responses", document("/notes", COHERE)));
+    expect(text.status).toBe(200);
+    expect(gw.lastSeen.body["documents"]).toMatchObject([{ data: { text: "# Grüße" } }]);
+    const pdf = await receive(await gw.post("/v1/responses", document("/a.pdf", COHERE)));
+    expect(pdf.status).toBe(200);
+    expect(pdf.headers.get("x-token-factory-dropped")).toContain("file");
   });
 
   test("noise is refused", async () => {

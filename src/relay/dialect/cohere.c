@@ -130,6 +130,13 @@ static const char *const signs[] = {"message-end", "[DONE]", NULL};
 
 static const char *const alone[] = {"safety_mode", "priority", NULL};
 
+// Pictures may stay where they are; of files the text is a document.
+static bool wants_bytes(const struct chat_target *to, const struct chat_part *p)
+{
+    (void)to;
+    return p->kind == PART_FILE;
+}
+
 const struct dialect cohere_dialect = {
     .name = "cohere",
     .stream_type = "text/event-stream; charset=utf-8",
@@ -140,6 +147,7 @@ const struct dialect cohere_dialect = {
     .write_answer = cohere_write_answer,
     .write_error = write_error,
     .write_stream_error = write_stream_error,
+    .wants_bytes = wants_bytes,
     .write_request = cohere_write_request,
     .read_frame = cohere_read_frame,
     .read_end = cohere_read_end,

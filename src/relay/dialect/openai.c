@@ -136,8 +136,7 @@ static const char *const alone[] = {"web_search_options", "prediction", NULL};
 // Pictures may stay where they are, files may not.
 static bool wants_bytes(const struct chat_target *to, const struct chat_part *p)
 {
-    (void)to;
-    return p->kind == PART_FILE;
+    return p->kind == PART_FILE || (p->kind == PART_IMAGE && to->quirks & NO_ADDRESSES);
 }
 
 const struct dialect openai_dialect = {
