@@ -100,7 +100,8 @@ static const struct provider providers[] = {
         .name = "Moonshot", .base_url = "https://api.moonshot.cn", .logo = "moonshot",
         .dialect = &openai_dialect, .framing = &sse_framing, .authorize = auth_bearer,
         .path = {[MODE_CHAT] = "/v1/chat/completions", [MODE_MODELS] = "/v1/models"},
-        .quirks = NO_DEVELOPER_ROLE | KEEP_REASONING | NO_ADDRESSES, .fix_request = moonshot_fix_request,
+        .quirks = NO_DEVELOPER_ROLE | KEEP_REASONING | NO_ADDRESSES,
+        .fix_request = moonshot_fix_request,
         .models = "kimi-k3,kimi-k2.7-code,kimi-k2.6",
     },
     [33] = {
