@@ -3,8 +3,14 @@
 #pragma once
 #include "common/str.h"
 
-// Where `needle` (not empty) first stands in `hay`; hay.n if nowhere.
-size_t find_text(struct str hay, struct str needle);
+// Where the nearest of these texts begins in `hay`; hay.n if none is there. All are looked for at
+// once: up to FIND_MOST, each of FIND_LEAST to FIND_LONGEST bytes, none of them NUL.
+enum { FIND_MOST = 5, FIND_LEAST = 4, FIND_LONGEST = 32 };
+size_t find_nearest(struct str hay, const struct str *texts, size_t count);
 
 // How many bytes stand before the first CR or LF; s.n if there is none.
 size_t find_line_end(struct str s);
+
+// How many bytes stand before the first LF that another one follows, or before the first CR,
+// whichever is nearer; s.n if there is neither.
+size_t find_empty_line(struct str s);

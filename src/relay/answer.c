@@ -18,6 +18,7 @@ enum {
     KEPT_MOST = 1 << 20, // forwarded bytes kept for counting before only their text is
     TOKENS_AHEAD = 1024, // covered by each extension of the reservation
     FRAME_USUAL = 200,   // bytes of a frame that carries about one token
+    GIVEN_FROM = 4096,   // bytes: less is cheaply copied
 };
 
 #define NO_SIGN SIZE_MAX
@@ -176,14 +177,22 @@ static void give_head(struct relay *r, int64_t length)
     r->first_ms = clock_steady_ms();
 }
 
-static void write_out(struct relay *r, struct str bytes)
+// Bytes of `b`, which is given away, and empty then, where `whole` of it may be.
+static void write_out(struct relay *r, struct buf *b, size_t from, size_t to, bool whole)
 {
-    if (!bytes.n || r->gone)
+    size_t n = to - from;
+    if (!n || r->gone)
         return;
     if (!r->x->head_given)
-        give_head(r, r->streaming || (r->translated && r->head.stream) ? -1 : (int64_t)bytes.n);
+        give_head(r, r->streaming || (r->translated && r->head.stream) ? -1 : (int64_t)n);
     r->answered = true;
-    exchange_write(r->x, &bytes, 1);
+    struct str bytes = {b->p + from, n};
+    if (whole && n >= GIVEN_FROM) {
+        b->n = to;
+        exchange_give(r->x, b, from);
+    } else {
+        exchange_write(r->x, &bytes, 1);
+    }
     buf_free(&r->attempt.headers); // no other attempt will come: a long stream need not hold it
     relay_drop_document(r);
 }
@@ -194,14 +203,16 @@ static void forget_passed(struct relay *r);
 void relay_answer_flush(struct relay *r)
 {
     if (r->translated) {
-        write_out(r, buf_view(&r->out));
+        write_out(r, &r->out, 0, r->out.n, true);
         buf_clear(&r->out);
         return;
     }
     size_t to = r->streaming ? r->cutter.at : r->in.n;
-    write_out(r, (struct str){r->in.p + r->written, to - r->written});
+    write_out(r, &r->in, r->written, to, r->settled); // after that nobody counts
     r->written = to;
-    if (r->written > KEPT_MOST)
+    if (!r->in.n)
+        r->cutter.at = r->cutter.scanned = r->written = 0;
+    else if (r->written > KEPT_MOST)
         forget_passed(r);
 }
 
@@ -257,25 +268,20 @@ static void forget_passed(struct relay *r)
 
 // --- feeding ------------------------------------------------------------------------------
 
-enum { SIGN_MOST = 32 }; // longer than any sign
 // Where the first sign stands that has not been dealt with; every byte is searched once.
 static void look_for_sign(struct relay *r)
 {
+    struct str signs[FIND_MOST], fresh = str_skip(buf_view(&r->in), r->searched);
+    size_t count = 0;
     if (r->sign_at != NO_SIGN)
         return;
-    struct str fresh = str_skip(buf_view(&r->in), r->searched), within = fresh;
-    size_t nearest = fresh.n;
-    for (const char *const *sign = r->reader.dialect->signs; *sign; sign++) {
-        size_t at = find_text(within, str_of(*sign));
-        if (at == within.n || at >= nearest)
-            continue;
-        nearest = at;
-        within.n = nearest + SIGN_MOST < fresh.n ? nearest + SIGN_MOST : fresh.n;
-    }
+    for (const char *const *sign = r->reader.dialect->signs; *sign && count < FIND_MOST; sign++)
+        signs[count++] = str_of(*sign);
+    size_t nearest = find_nearest(fresh, signs, count);
     if (nearest < fresh.n)
         r->sign_at = r->searched + nearest;
-    else if (r->in.n > r->searched + SIGN_MOST)
-        r->searched = r->in.n - SIGN_MOST;
+    else if (r->in.n > r->searched + FIND_LONGEST)
+        r->searched = r->in.n - FIND_LONGEST;
 }
 
 static void forget_sign(struct relay *r)
@@ -321,9 +327,10 @@ static void rename_model(struct relay *r, const struct frame *f)
     BUF_HERE(now, NAME_MOST);
     json_quote(&was, str_of(r->sent_model));
     json_quote(&now, str_of(r->head.model));
-    size_t from = (size_t)(f->raw.p - r->in.p), at = find_text(f->raw, buf_view(&was));
-    if (at == f->raw.n || r->in.n + now.n > r->in.limit)
+    const char *found = memmem(f->raw.p, f->raw.n, was.p, was.n);
+    if (!found || r->in.n + now.n > r->in.limit)
         return;
+    size_t from = (size_t)(f->raw.p - r->in.p), at = (size_t)(found - f->raw.p);
     if (now.n > was.n)
         buf_room(&r->in, now.n - was.n);
     char *place = r->in.p + from + at;
@@ -375,12 +382,23 @@ static struct err *take_frame(struct relay *r, const struct frame *f)
     return NULL;
 }
 
+// Frames that are only passed on need not be cut apart: up to the next sign, whole ones go by.
+static void pass_over(struct relay *r)
+{
+    bool over = r->reader.ended || r->reader.failed;
+    if (!over && !r->translated && r->frames && r->framing->pass)
+        r->frames += r->framing->pass(&r->cutter, buf_view(&r->in), r->sign_at);
+}
+
 static struct err *read_frames(struct relay *r, bool last)
 {
     struct frame f;
+    pass_over(r);
     while (!r->reader.ended && !r->reader.failed &&
-           r->framing->next(&r->cutter, buf_view(&r->in), last, r->joined, &f))
+           r->framing->next(&r->cutter, buf_view(&r->in), last, r->joined, &f)) {
         TRY(take_frame(r, &f));
+        pass_over(r);
+    }
     return r->reader.failed ? relay_said_error(r) : NULL;
 }
 
@@ -491,8 +509,12 @@ static struct err *keep_covered(struct relay *r)
     return NULL;
 }
 
+// Pieces that were read together are kept together.
 void relay_answer_take(struct relay *r, struct str bytes)
 {
+    size_t coming = r->call->coming;
+    if (!r->in.cap && coming < r->in.limit)
+        buf_room(&r->in, coming);
     buf_str(&r->in, bytes);
     r->received += (int64_t)bytes.n;
 }

@@ -284,6 +284,9 @@ struct framing {
     // that nothing more will come, so that an unterminated frame counts as complete. A payload
     // that is not contiguous (several data lines) is joined in the arena.
     bool (*next)(struct cutter *c, struct str all, bool last, struct arena *a, struct frame *out);
+    // Passes over whole frames that end before `upto`, unread; how many of them said something, at
+    // a glance. It may leave any of them to `next`. NULL: every frame must be looked into.
+    int64_t (*pass)(struct cutter *c, struct str all, size_t upto);
 };
 
 extern const struct framing sse_framing;
@@ -421,7 +424,8 @@ struct dialect {
     bool (*read_error)(yyjson_val *body, struct chat_error *out);
 
     // Frames that say something about usage, failure or the end contain one of these texts
-    // (NULL-terminated); a meter that only reads along need not read the others.
+    // (NULL-terminated, as find_nearest takes them); a meter that only reads along need not read
+    // the others.
     const char *const *signs;
 };
 

@@ -7,6 +7,8 @@
 #include "common/http/conn.h"
 
 enum { PIECES_MAX = 24, COMPRESS_FROM = 1024, LARGEST_KEPT = 256 * 1024 };
+// What is put off may be in three: before what is held, that itself, and behind it.
+enum { ROUND_PIECES = 3 };
 
 // What libuv is writing: it must not move.
 struct sending {
@@ -173,53 +175,115 @@ static void put_off(struct conn *c)
     c->round_at = s->round.n;
 }
 
+// What was put off for one connection, in the order in which it leaves.
+struct put_off {
+    uv_buf_t pieces[ROUND_PIECES];
+    int count;
+    struct buf held; // to be freed when they have left
+};
+
+static void add_piece(struct put_off *p, const char *bytes, size_t n)
+{
+    if (n)
+        p->pieces[p->count++] = bytes_at(bytes, n);
+}
+
 // Nothing is put off for it any longer; its bytes lie where they are until the next write.
-static struct str take_off(struct conn *c)
+static struct put_off take_off(struct conn *c)
 {
     struct http_server *s = c->server;
-    struct str bytes = {s->round.p + c->round_at, c->round_n};
+    struct put_off off = {.held = c->held};
+    const char *at = s->round.p + c->round_at;
+    size_t before = c->held.n ? c->held_at : c->round_n;
+    add_piece(&off, at, before);
+    if (c->held.n)
+        add_piece(&off, c->held.p + c->held_from, c->held.n - c->held_from);
+    add_piece(&off, at + before, c->round_n - before);
     if (c->round_n)
         s->round_conns[c->round_place] = NULL;
+    s->held -= c->held.n;
+    c->held = BUF(SIZE_MAX);
     c->round_n = 0;
-    return bytes;
+    return off;
+}
+
+// The pieces of one write: places for what was put off, the head, a chunk's frame around the
+// body's pieces.
+struct parts {
+    uv_buf_t list[ROUND_PIECES + PIECES_MAX + 3];
+    int count;
+    char size[20];
+    struct buf *given; // NULL, or the memory of the piece at given_at, which may be kept
+    int given_at;
+};
+
+static void part(struct parts *p, struct str s)
+{
+    if (s.n)
+        p->list[p->count++] = bytes_at(s.p, s.n);
+}
+
+static size_t parts_bytes(const struct parts *p)
+{
+    size_t n = 0;
+    for (int i = ROUND_PIECES; i < p->count; i++)
+        n += p->list[i].len;
+    return n;
+}
+
+static void hold(struct conn *c, const struct parts *p)
+{
+    struct http_server *s = c->server;
+    c->held = *p->given;
+    c->held_from = (size_t)((char *)p->list[p->given_at].base - c->held.p);
+    c->held_at = s->round.n - c->round_at;
+    s->held += c->held.n;
+    *p->given = BUF(c->held.limit);
+}
+
+static void send_now(struct conn *c, struct parts *p)
+{
+    struct put_off waited = take_off(c);
+    int from = ROUND_PIECES - waited.count;
+    memcpy(p->list + from, waited.pieces, sizeof(*p->list) * (size_t)waited.count);
+    before_send(c->server);
+    push(c, p->list + from, p->count - from);
+    buf_free(&waited.held);
 }
 
 // Pieces that fit wait for the end of the round, together with more of the same exchange; larger
 // ones leave at once, behind what waited.
-static void gather(struct conn *c, uv_buf_t *pieces, int count)
+static void gather(struct conn *c, struct parts *p)
 {
     struct http_server *s = c->server;
-    if (c->state == CONN_CLOSED)
-        return;
-    size_t total = c->round_n;
-    for (int i = 1; i < count; i++)
-        total += pieces[i].len;
-    if (total == 0)
+    size_t n = parts_bytes(p);
+    if (c->state == CONN_CLOSED || !n)
         return;
     bool others_follow = c->round_n && c->round_at + c->round_n != s->round.n;
-    if (total > DIRECT_BYTES || s->round.n > ROUND_BYTES || others_follow || in_queue(c)) {
-        struct str waited = take_off(c);
-        pieces[0] = bytes_at(waited.p, waited.n); // the first is the round's place
-        int skip = waited.n ? 0 : 1;
-        before_send(s);
-        push(c, pieces + skip, count - skip);
+    bool large = c->round_n + c->held.n + n > DIRECT_BYTES || s->round.n + s->held > ROUND_BYTES;
+    if (large || others_follow || in_queue(c)) {
+        send_now(c, p);
         return;
     }
     if (!c->round_n)
         put_off(c);
-    for (int i = 1; i < count; i++)
-        buf_add(&s->round, pieces[i].base, pieces[i].len);
-    c->round_n = total;
+    bool holds = p->given && !c->held.n && !c->tls && p->count > ROUND_PIECES + 1;
+    for (int i = ROUND_PIECES; i < p->count; i++)
+        if (holds && i == p->given_at)
+            hold(c, p);
+        else
+            buf_add(&s->round, p->list[i].base, p->list[i].len);
+    c->round_n = s->round.n - c->round_at;
 }
 
 void answer_send(struct conn *c)
 {
-    struct str bytes = take_off(c);
-    uv_buf_t all = bytes_at(bytes.p, bytes.n);
-    if (!bytes.n)
+    struct put_off off = take_off(c);
+    if (!off.count)
         return;
     before_send(c->server);
-    push(c, &all, 1);
+    push(c, off.pieces, off.count);
+    buf_free(&off.held);
 }
 
 // Finishing an exchange may begin the next one, whose answer may join this round.
@@ -248,7 +312,8 @@ void answer_round_end(struct round_end *r)
 
 void answer_forget(struct conn *c)
 {
-    take_off(c);
+    struct put_off off = take_off(c);
+    buf_free(&off.held);
     buf_free(&c->waiting);
 }
 
@@ -368,19 +433,6 @@ void exchange_head(struct exchange *x, int status, const struct http_header *ext
 
 // --- the body -----------------------------------------------------------------------------------
 
-// The pieces of one write: the round's place, the head, a chunk's frame around the body's pieces.
-struct parts {
-    uv_buf_t list[PIECES_MAX + 4];
-    int count;
-    char size[20];
-};
-
-static void part(struct parts *p, struct str s)
-{
-    if (s.n)
-        p->list[p->count++] = bytes_at(s.p, s.n);
-}
-
 static void part_chunk_size(struct parts *p, size_t n)
 {
     char *end = p->size + sizeof(p->size), *at = end;
@@ -407,10 +459,10 @@ static size_t total_of(const struct str *pieces, size_t count)
 }
 
 // Whatever the handler says, the client is not sent more than was promised.
-static void write_few(struct conn *c, const struct str *pieces, size_t count)
+static void write_few(struct conn *c, const struct str *pieces, size_t count, struct buf *given)
 {
     struct exchange *x = &c->x;
-    struct parts p = {.count = 1};
+    struct parts p = {.count = ROUND_PIECES, .given = given};
     size_t total = total_of(pieces, count);
     if (c->state != CONN_CLOSED && !c->bodiless && c->length >= 0 &&
         (int64_t)total > c->length - x->sent)
@@ -421,13 +473,16 @@ static void write_few(struct conn *c, const struct str *pieces, size_t count)
     if (!c->bodiless && total) {
         if (c->chunked)
             part_chunk_size(&p, total);
+        p.given_at = p.count;
         for (size_t i = 0; i < count; i++)
             part(&p, pieces[i]);
         if (c->chunked)
             part(&p, STR("\r\n"));
         x->sent += (int64_t)total;
+    } else {
+        p.given = NULL;
     }
-    gather(c, p.list, p.count);
+    gather(c, &p);
 }
 
 void exchange_write(struct exchange *x, const struct str *pieces, size_t count)
@@ -437,7 +492,7 @@ void exchange_write(struct exchange *x, const struct str *pieces, size_t count)
         return;
     if (count <= PIECES_MAX) {
         if (total_of(pieces, count))
-            write_few(c, pieces, count);
+            write_few(c, pieces, count, NULL);
         return;
     }
     BUF_HERE(all, SIZE_MAX);
@@ -445,6 +500,14 @@ void exchange_write(struct exchange *x, const struct str *pieces, size_t count)
         buf_str(&all, pieces[i]);
     struct str whole = buf_view(&all);
     exchange_write(x, &whole, 1);
+}
+
+void exchange_give(struct exchange *x, struct buf *body, size_t from)
+{
+    struct str piece = str_skip(buf_view(body), from);
+    if (x->head_given && !x->ended && piece.n)
+        write_few(conn_of(x), &piece, 1, body);
+    buf_free(body); // or what is left of it
 }
 
 size_t exchange_queued(const struct exchange *x)
@@ -462,12 +525,11 @@ void exchange_end(struct exchange *x)
         return;
     }
     x->ended = true;
-    struct parts p = {.count = 1};
+    struct parts p = {.count = ROUND_PIECES};
     part_head(&p, c);
     if (c->chunked)
         part(&p, STR("0\r\n\r\n"));
-    if (p.count > 1)
-        gather(c, p.list, p.count);
+    gather(c, &p);
     if (conn_is_last(c))
         answer_send(c);
     if (c->state == CONN_CLOSED || !in_queue(c)) // what is put off is as good as sent
@@ -524,6 +586,6 @@ void exchange_reply(struct exchange *x, int status, const char *content_type,
     exchange_head(x, status, all, (size_t)(to - all), (int64_t)body.n);
     struct conn *c = conn_of(x);
     if (body.n && !x->gone)
-        write_few(c, &body, 1);
+        write_few(c, &body, 1, NULL);
     exchange_end(x);
 }

@@ -58,6 +58,7 @@ struct call {
 
     int status;
     struct http_headers headers_in;
+    size_t coming;    // in on_body: these bytes and those that were read together with them
     bool got_bytes;   // something of the answer arrived
     bool reused;      // a kept connection served it
     int64_t sent_ms;  // clock_steady_ms when the request was handed over whole; 0 before

@@ -312,7 +312,7 @@ struct conn *conn_accept(struct http_server *s)
     c->tcp.data = c;
     c->deadline.on_due = on_due;
     c->pending = BUF(s->limits.header_bytes);
-    c->body = c->waiting = BUF(SIZE_MAX);
+    c->body = c->waiting = c->held = BUF(SIZE_MAX);
     uv_tcp_init(&s->loop->uv, &c->tcp);
     server_accepted(s, c);
     if (uv_accept((uv_stream_t *)&s->listener, (uv_stream_t *)&c->tcp) || !name_peer(c) ||

@@ -15,8 +15,8 @@ enum {
     TRAILER_MAX = 8 * 1024,         // bytes of the trailer, which is dropped
     LINGER_BYTES = 8 * 1024 * 1024, // thrown away so that an answer is not lost to a reset
     LINGER_MS = 2000,
-    DIRECT_BYTES = 32 * 1024,  // larger pieces go to the kernel at once, uncopied
-    ROUND_BYTES = 1024 * 1024, // more is not put off
+    DIRECT_BYTES = 32 * 1024,      // larger pieces go to the kernel at once, uncopied
+    ROUND_BYTES = 2 * 1024 * 1024, // more is not put off
     SPARE_ARENAS = 64,
     DATE_SIZE = 40,
     BODY_PADDING = 8, // writable bytes behind a body
@@ -80,6 +80,9 @@ struct conn {
     bool above;               // the queue went over the high mark
     size_t round_at, round_n; // what lies in the server's round for it; 0 bytes = nothing
     int round_place;          // its place in round_conns
+    struct buf held;          // given away by the handler for this round:
+    size_t held_from;         // ... from this byte on it goes out
+    size_t held_at;           // ... behind so many bytes of what lies in the round
     struct sending *sending;  // what libuv is writing
     struct buf waiting;       // what follows it
     size_t taken_mark;        // the queue's size when the client was last looked at
@@ -103,6 +106,7 @@ struct http_server {
 
     // What is to be sent when this round of callbacks is over, and for whom: NULL for who is gone.
     struct buf round;
+    size_t held; // bytes that connections hold for it besides
     struct conn **round_conns;
     int round_count, round_cap;
 

@@ -98,7 +98,8 @@ struct client_conn {
     size_t head_bytes;     // of heads and trailers, as parsed
     size_t raw_head_bytes; // of reads that did not end the head
     size_t extension_bytes;
-    int interim; // 1xx answers
+    const char *read_end; // of what is being parsed
+    int interim;          // 1xx answers
     bool head_done, complete, keep;
     const struct err_kind *broken; // a parser callback gave up,
     const char *why;               // and why: static, or in the call's arena

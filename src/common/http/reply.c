@@ -243,6 +243,7 @@ static struct err *on_decoded(void *to, struct str bytes)
         buf_str(&conn->decoded, bytes);
         return conn->decoded.overflow ? &overfull : NULL;
     }
+    c->coming = bytes.n;
     c->on_body(c, bytes);
     return is_gone(conn) ? &stopped : NULL;
 }
@@ -262,6 +263,7 @@ static int on_body(llhttp_t *parser, const char *at, size_t n)
             return give_up(conn, &err_upstream_failed,
                            e == &overfull ? "expands too much" : arena_strdup(c->arena, e->detail));
     } else {
+        c->coming = (size_t)(conn->read_end - at);
         c->on_body(c, bytes);
         if (is_gone(conn))
             return HPE_USER;
@@ -383,6 +385,7 @@ static void parse(struct client_conn *conn, struct str bytes)
             step.n = DECODE_STEP;
         if (!conn->head && !conn->head_done)
             conn->head = head_take(conn->client, conn->call->limits.head_bytes);
+        conn->read_end = step.p + step.n;
         llhttp_errno_t code = llhttp_execute(&conn->parser, step.p, step.n);
         if (is_gone(conn))
             return;
@@ -455,6 +458,7 @@ static bool hand_over_decoded(struct client_conn *conn)
     while (rest.n && !is_gone(conn) && !c->paused) {
         struct str step = {rest.p, rest.n < HAND_OVER ? rest.n : HAND_OVER};
         rest = str_skip(rest, step.n);
+        c->coming = step.n;
         c->on_body(c, step);
     }
     bool gone = is_gone(conn);

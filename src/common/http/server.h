@@ -107,6 +107,9 @@ void exchange_head(struct exchange *x, int status, const struct http_header *ext
 // Several pieces make one chunk; empty ones are nothing. Small writes leave together when the
 // round of callbacks is over; larger ones at once. What the kernel does not take is copied.
 void exchange_write(struct exchange *x, const struct str *pieces, size_t count);
+// The same of one piece, `body` from its byte `from` on: its memory is given away, and nothing of
+// it copied while it waits for the round's end. *body is empty afterwards.
+void exchange_give(struct exchange *x, struct buf *body, size_t from);
 size_t exchange_queued(const struct exchange *x); // bytes the kernel refused so far
 
 void exchange_end(struct exchange *x);   // after this, x may be gone

@@ -119,4 +119,20 @@ static bool sse_next(struct cutter *c, struct str all, bool last, struct arena *
     return give(c, all, all.n, a, out);
 }
 
-const struct framing sse_framing = {"sse", "text/event-stream", sse_next};
+// Only where a frame begins and lines end in LF alone, as all providers write them.
+static int64_t sse_pass(struct cutter *c, struct str all, size_t upto)
+{
+    int64_t spoken = 0;
+    bool between = c->scanned == c->at && c->seen.began;
+    all.n = upto < all.n ? upto : all.n;
+    while (between) {
+        size_t end = c->at + find_empty_line(str_skip(all, c->at));
+        if (end >= all.n || all.p[end] == '\r')
+            break;
+        spoken += all.p[c->at] != ':' && all.p[c->at] != '\n';
+        c->at = c->scanned = end + 2;
+    }
+    return spoken;
+}
+
+const struct framing sse_framing = {"sse", "text/event-stream", sse_next, sse_pass};

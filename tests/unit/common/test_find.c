@@ -1,6 +1,6 @@
 // The searches of every processor, against the C library's.
 
-// Both variants, whichever this machine would take.
+// What other machines would take, too.
 #include "common/find.c" // NOLINT(bugprone-suspicious-include)
 
 #include <setjmp.h>
@@ -10,59 +10,79 @@
 
 #include <cmocka.h>
 
-typedef size_t search(struct str hay, struct str needle);
+typedef size_t search(struct str hay, const struct str *texts, size_t count);
 
-static void agrees(search *find, struct str hay, struct str needle)
+static void agrees(search *find, struct str hay, const struct str *texts, size_t count)
 {
-    const char *at = memmem(hay.p, hay.n, needle.p, needle.n);
-    assert_int_equal(find(hay, needle), at ? (size_t)(at - hay.p) : hay.n);
+    size_t nearest = hay.n;
+    for (size_t i = 0; i < count; i++) {
+        const char *at = memmem(hay.p, hay.n, texts[i].p, texts[i].n);
+        if (at && (size_t)(at - hay.p) < nearest)
+            nearest = (size_t)(at - hay.p);
+    }
+    assert_int_equal(find(hay, texts, count), nearest);
 }
 
-#ifdef __SSE2__
-static size_t narrow(struct str hay, struct str needle)
-{
-    return hay.n < needle.n ? hay.n : find_narrow(hay, needle);
-}
-
-static size_t wide(struct str hay, struct str needle)
-{
-    return hay.n < needle.n ? hay.n : find_wide(hay, needle);
-}
-#endif
-
-// Few letters, so that halves of needles are everywhere; blocks of memory end where the text ends.
+// Few letters, so that halves of texts are everywhere; blocks of memory end where the text ends.
 static void random_texts(search *find)
 {
     unsigned seed = 7;
     for (int round = 0; round < 20000; round++) {
-        size_t n = (size_t)rand_r(&seed) % 150, m = 1 + (size_t)rand_r(&seed) % 20;
-        char *hay = malloc(n + 1), *needle = malloc(m);
+        size_t n = (size_t)rand_r(&seed) % 200, count = 1 + (size_t)rand_r(&seed) % FIND_MOST;
+        struct str texts[FIND_MOST];
+        char *hay = malloc(n ? n : 1);
         for (size_t i = 0; i < n; i++)
             hay[i] = "ab\"_"[rand_r(&seed) % 4];
-        for (size_t i = 0; i < m; i++)
-            needle[i] = "ab\"_"[rand_r(&seed) % 4];
-        if (m <= n && rand_r(&seed) % 2)
-            memcpy(hay + (size_t)rand_r(&seed) % (n - m + 1), needle, m);
-        char *tight = malloc(n ? n : 1);
-        memcpy(tight, hay, n);
-        agrees(find, (struct str){tight, n}, (struct str){needle, m});
+        for (size_t i = 0; i < count; i++) {
+            size_t m = FIND_LEAST + (size_t)rand_r(&seed) % (FIND_LONGEST - FIND_LEAST + 1);
+            char *text = malloc(m);
+            for (size_t j = 0; j < m; j++)
+                text[j] = "ab\"_"[rand_r(&seed) % 4];
+            if (m <= n && rand_r(&seed) % 4 == 0)
+                memcpy(hay + (size_t)rand_r(&seed) % (n - m + 1), text, m);
+            texts[i] = (struct str){text, m};
+        }
+        agrees(find, (struct str){hay, n}, texts, count);
+        for (size_t i = 0; i < count; i++)
+            free((char *)texts[i].p);
         free(hay);
-        free(needle);
-        free(tight);
     }
 }
 
 static void texts_are_found(void **state)
 {
     (void)state;
-    random_texts(find_text);
-#ifdef __SSE2__
-    random_texts(narrow);
-    if (__builtin_cpu_supports("avx2"))
-        random_texts(wide);
-#endif
-    assert_int_equal(find_text(STR("abc"), STR("")), 0);
-    assert_int_equal(find_text(STR(""), STR("a")), 0);
+    random_texts(find_nearest);
+    random_texts(nearest_slowly);
+    struct str one = STR("abcd");
+    assert_int_equal(find_nearest(STR(""), &one, 1), 0);
+    assert_int_equal(find_nearest(STR("abcd"), &one, 1), 0);
+    assert_int_equal(find_nearest(STR("abcd"), NULL, 0), 4);
+}
+
+static void empty_lines_are_found(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n < 100; n++)
+        for (size_t at = 0; at <= n; at++)
+            for (int kind = 0; kind < 3; kind++) { // LF LF, CR, and a LF alone
+                char *text = malloc(n ? n : 1);
+                memset(text, 'x', n);
+                size_t expected = n;
+                if (at < n && kind == 1) {
+                    text[at] = '\r';
+                    expected = at;
+                } else if (at < n) {
+                    text[at] = '\n';
+                }
+                if (at + 1 < n && kind == 0) {
+                    text[at + 1] = '\n';
+                    expected = at;
+                }
+                assert_int_equal(find_empty_line((struct str){text, n}), expected);
+                assert_int_equal(empty_line_slowly((struct str){text, n}, 0), expected);
+                free(text);
+            }
 }
 
 static void line_ends_are_found(void **state)
@@ -83,6 +103,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_are_found),
         cmocka_unit_test(line_ends_are_found),
+        cmocka_unit_test(empty_lines_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

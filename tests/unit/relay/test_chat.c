@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "common/arena.h"
+#include "common/find.h"
 #include "relay/chat.h"
 
 struct seen {
@@ -123,11 +124,28 @@ static void not_json(void **state)
     buf_free(&s.text);
 }
 
+// All that a reader along looks for is looked for at once.
+static void signs_can_be_found(void **state)
+{
+    (void)state;
+    static const struct dialect *const all[] = {&openai_dialect,    &claude_dialect,
+                                                &responses_dialect, &gemini_dialect,
+                                                &cohere_dialect,    &bedrock_dialect};
+    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+        size_t count = 0;
+        for (; all[i]->signs[count]; count++) {
+            size_t n = strlen(all[i]->signs[count]);
+            assert_in_range(n, FIND_LEAST, FIND_LONGEST);
+        }
+        assert_in_range(count, 1, FIND_MOST);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks),  cmocka_unit_test(answers),  cmocka_unit_test(ceilings),
-        cmocka_unit_test(dropped), cmocka_unit_test(not_json),
+        cmocka_unit_test(dropped), cmocka_unit_test(not_json), cmocka_unit_test(signs_can_be_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

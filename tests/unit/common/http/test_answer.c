@@ -42,6 +42,80 @@ static void chunks(void **state)
     host_close(&h);
 }
 
+static struct buf given(const char *text)
+{
+    struct buf b = BUF(1 << 20);
+    buf_puts(&b, text);
+    return b;
+}
+
+// Memory that is given away stands in its place among what is copied, whatever comes of it.
+static void given_pieces(void **state)
+{
+    (void)state;
+    struct host h;
+    host_open(&h, NULL);
+    struct visitor p = visitor_open(&h);
+    struct exchange *x = host_hold(&p, GET("/hold"));
+    struct buf one = given("..first"), two = given("second"), none = given("");
+    exchange_head(x, 200, NULL, 0, -1);
+    host_write(x, "a");
+    exchange_give(x, &one, 2);
+    host_write(x, "b");
+    exchange_give(x, &two, 0); // there is room for one of them
+    exchange_give(x, &none, 0);
+    assert_int_equal(one.n + two.n + none.n, 0);
+    assert_int_equal(x->sent, 13);
+    exchange_end(x);
+    visitor_until(&p, "\r\n\r\n1\r\na\r\n5\r\nfirst\r\n1\r\nb\r\n6\r\nsecond\r\n0\r\n\r\n");
+    buf_clear(&p.in);
+    x = host_hold(&p, GET("/hold"));
+    one = given("whole");
+    exchange_head(x, 200, NULL, 0, 5);
+    exchange_give(x, &one, 0);
+    exchange_end(x);
+    visitor_expect(&p, "200 whole\n");
+    buf_clear(&p.in);
+    x = host_hold(&p, "HEAD /hold HTTP/1.1\r\n" HOST "\r\n");
+    one = given("nobody asked");
+    exchange_head(x, 200, NULL, 0, -1);
+    exchange_give(x, &one, 0);
+    exchange_end(x);
+    visitor_expect(&p, "200\n");
+    x = host_hold(&p, GET("/hold"));
+    one = given("lost");
+    exchange_head(x, 200, NULL, 0, -1);
+    exchange_give(x, &one, 0);
+    visitor_close(&p); // still on its way
+    host_until(&h, &h.gone, 1);
+    two = given("too late");
+    exchange_give(x, &two, 0);
+    exchange_end(x);
+    host_close(&h);
+}
+
+// More than goes at once: behind what waits, in order, and the next one behind both.
+static void large_given_pieces(void **state)
+{
+    (void)state;
+    struct host h;
+    host_open(&h, NULL);
+    struct visitor p = visitor_open(&h);
+    struct exchange *x = host_hold(&p, GET("/hold"));
+    struct buf small = given("small"), large = BUF(1 << 20);
+    for (int i = 0; i < 20000; i++)
+        buf_puts(&large, "0123456789");
+    exchange_head(x, 200, NULL, 0, 5 + 200000 + 3);
+    exchange_give(x, &small, 0);
+    exchange_give(x, &large, 0);
+    host_write(x, "end");
+    exchange_end(x);
+    visitor_until(&p, "\r\n\r\nsmall0123456789");
+    visitor_until(&p, "0123456789end");
+    visitor_close(&p);
+    host_close(&h);
+}
+
 static void empty_chunked(void **state)
 {
     (void)state;
@@ -286,6 +360,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(chunks),
+        T(given_pieces),
+        T(large_given_pieces),
         T(empty_chunked),
         T(answers_to_http_1_0),
         T(answers_without_body),

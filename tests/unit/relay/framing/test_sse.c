@@ -111,8 +111,55 @@ static void no_waiting(void **state)
     assert_int_equal(f.raw.n, 11);
 }
 
+// What is passed over ends where frames end, and whatever it leaves is read as ever.
+static void passing_over(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t upto, at;
+        int64_t spoken;
+    } passed[] = {
+        {"data: a\n\ndata: b\n\ndata: c\n\n", SIZE_MAX, 27, 2},
+        {"data: a\n\ndata: b\n\ndata: c\n\n", 26, 18, 1}, // the last one does not end before it
+        {"data: a\n\ndata: b\n\ndata: c\n", SIZE_MAX, 18, 1},
+        {"data: a\n\n: b\n\nevent: c\ndata: c\n\n", SIZE_MAX, 32, 1},
+        {"data: a\n\n\n\ndata: b\n\n", SIZE_MAX, 20, 1}, // empty lines say nothing
+        {"data: a\n\ndata: b\r\n\r\ndata: c\n\n", SIZE_MAX, 9, 0},
+        {"data: a\n\ndata: b\n\ndata: c\r\rdata: d\n\n", SIZE_MAX, 18, 1},
+    };
+    for (size_t i = 0; i < sizeof(passed) / sizeof(*passed); i++) {
+        ARENA(a);
+        BUF_HERE(whole, 1000);
+        BUF_HERE(rest, 1000);
+        struct str all = str_of(passed[i].bytes);
+        struct cutter c = {0}, plain;
+        struct frame f;
+        assert_int_equal(sse_framing.pass(&c, all, SIZE_MAX), 0); // where nothing began
+        assert_int_equal(c.at, 0);
+        assert_true(sse_framing.next(&c, all, false, a, &f));
+        plain = c;
+        assert_int_equal(sse_framing.pass(&c, all, passed[i].upto), passed[i].spoken);
+        assert_int_equal(c.at, passed[i].at);
+        while (sse_framing.next(&c, all, true, a, &f))
+            note(&rest, &f);
+        while (sse_framing.next(&plain, all, true, a, &f))
+            if (plain.at > passed[i].at)
+                note(&whole, &f);
+        assert_string_equal(rest.p, whole.p);
+    }
+    struct cutter c = {0};
+    struct frame f;
+    struct str all = STR("data: a\n\ndata: b\n\n");
+    assert_true(sse_framing.next(&c, all, false, NULL, &f));
+    assert_false(sse_framing.next(&c, (struct str){all.p, 12}, false, NULL, &f));
+    assert_int_equal(sse_framing.pass(&c, all, SIZE_MAX), 0); // in the midst of one
+    assert_int_equal(c.at, 9);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(splits), cmocka_unit_test(no_waiting)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(splits), cmocka_unit_test(no_waiting),
+                                       cmocka_unit_test(passing_over)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
