@@ -94,11 +94,13 @@ void claude_write_thinking(struct json *j, const struct chat_request *in,
         return;
     if (!display && in->owner != &claude_dialect && p->thinking == THINK_ADAPTIVE)
         display = "summarized"; // newer models show nothing unless asked
+    // With a budget it is what they do anyway, and some do not know the word.
+    bool usual = in->owner != &claude_dialect && text_eq(display, "summarized");
     json_obj(j, "thinking");
     json_str(j, "type", types[p->thinking]);
     if (p->thinking == THINK_BUDGET)
         json_int(j, "budget_tokens", p->budget);
-    if (display && p->thinking != THINK_DISABLED)
+    if (display && p->thinking != THINK_DISABLED && !(usual && p->thinking == THINK_BUDGET))
         json_str(j, "display", display);
     json_end(j);
 }
