@@ -42,8 +42,6 @@ enum claude_format bedrock_format(const struct chat_request *in, const struct ch
 const char *bedrock_state(struct arena *a, const struct dialect *owner, struct str state,
                           bool redacted);
 
-// "png", "pdf" ... of a media type; NULL: unknown here.
-const char *bedrock_format_of(struct str mime);
 // CountTokens wraps a whole request.
 yyjson_val *bedrock_body(yyjson_val *body);
 // The only member of a block that is no null: which kind it is. NULL if there is none.

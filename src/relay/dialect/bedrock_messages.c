@@ -85,7 +85,7 @@ static void end_source(struct bedrock_writing *w, struct str base64, bool cited)
 static void write_image(struct bedrock_writing *w, const struct chat_part *p)
 {
     struct str mime = media_mime(p->data, p->mime);
-    const char *format = str_starts(mime, "image/") ? bedrock_format_of(mime) : NULL;
+    const char *format = str_starts(mime, "image/") ? media_format(mime) : NULL;
     if (!p->data.n || !format) {
         write_missing(w, "an image");
         return;
@@ -141,7 +141,7 @@ static const char *file_name(struct bedrock_writing *w, const char *name)
 static void write_file(struct bedrock_writing *w, const struct chat_part *p)
 {
     struct str mime = media_mime(p->data, p->mime), data = p->data;
-    const char *format = bedrock_format_of(mime);
+    const char *format = media_format(mime);
     if (p->text.n) {
         data = str_of(base64_text(w->a, p->text.p, p->text.n));
         format = "txt";

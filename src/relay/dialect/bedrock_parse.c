@@ -30,49 +30,13 @@ static struct err *read_text(struct arena *a, yyjson_val *in, struct chat_part *
     return p->text.p ? NULL : invalid(a, "messages.content.text");
 }
 
-static const struct {
-    const char *format, *mime;
-} formats[] = {
-    {"png", "image/png"},
-    {"jpeg", "image/jpeg"},
-    {"gif", "image/gif"},
-    {"webp", "image/webp"},
-    {"pdf", "application/pdf"},
-    {"csv", "text/csv"},
-    {"doc", "application/msword"},
-    {"docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"},
-    {"xls", "application/vnd.ms-excel"},
-    {"xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"},
-    {"html", "text/html"},
-    {"txt", "text/plain"},
-    {"md", "text/markdown"},
-    {"wav", "audio/wav"},
-    {"mp3", "audio/mp3"},
-};
-
-const char *bedrock_format_of(struct str mime)
-{
-    for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++)
-        if (str_is(mime, formats[i].mime))
-            return formats[i].format;
-    return NULL;
-}
-
-static struct str mime_of(const char *format)
-{
-    for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++)
-        if (text_eq(format, formats[i].format))
-            return str_of(formats[i].mime);
-    return (struct str){0};
-}
-
 // What lies in S3 only AWS can read: it stays a reference.
 static struct err *read_media(struct arena *a, yyjson_val *in, struct chat_part *p)
 {
     yyjson_val *source = yyjson_obj_get(in, "source");
     p->detail = p->kind == PART_AUDIO ? json_text_at(in, "format") : NULL;
     p->data = media_base64(a, json_str_at(source, "bytes"));
-    p->mime = media_mime(p->data, mime_of(json_text_at(in, "format")));
+    p->mime = media_mime(p->data, media_of_format(json_text_at(in, "format")));
     p->file_id = json_str_at(yyjson_obj_get(source, "s3Location"), "uri");
     return NULL;
 }

@@ -3,6 +3,7 @@
 #include "relay/dialect/media.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "common/arena.h"
 
@@ -73,4 +74,49 @@ struct str media_to_url(struct arena *a, const struct chat_part *p)
         return (struct str){0};
     struct str mime = media_mime(p->data, p->mime);
     return str_of(arena_printf(a, "data:%.*s;base64,%.*s", STR_ARGS(mime), STR_ARGS(p->data)));
+}
+
+static const struct {
+    const char *format, *mime;
+} formats[] = {
+    {"png", "image/png"},
+    {"jpeg", "image/jpeg"},
+    {"gif", "image/gif"},
+    {"webp", "image/webp"},
+    {"pdf", "application/pdf"},
+    {"csv", "text/csv"},
+    {"doc", "application/msword"},
+    {"docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"},
+    {"xls", "application/vnd.ms-excel"},
+    {"xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"},
+    {"html", "text/html"},
+    {"txt", "text/plain"},
+    {"md", "text/markdown"},
+    {"wav", "audio/wav"},
+    {"mp3", "audio/mp3"},
+};
+
+const char *media_format(struct str mime)
+{
+    for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++)
+        if (str_is(mime, formats[i].mime))
+            return formats[i].format;
+    return NULL;
+}
+
+struct str media_of_format(const char *format)
+{
+    for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++)
+        if (text_eq(format, formats[i].format))
+            return str_of(formats[i].mime);
+    return (struct str){0};
+}
+
+const char *media_file_name(struct arena *a, const struct chat_part *p)
+{
+    const char *name = text_is_empty(p->name) ? "document" : p->name;
+    const char *ending = media_format(media_mime(p->data, p->mime));
+    const char *dot = strrchr(name, '.');
+    bool right = ending ? dot && !strcasecmp(dot + 1, ending) : dot != NULL;
+    return right ? name : arena_printf(a, "%s.%s", name, ending ? ending : "pdf");
 }

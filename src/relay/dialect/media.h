@@ -12,3 +12,8 @@ struct str media_to_url(struct arena *a, const struct chat_part *p);
 // What the bytes say they are, else what the caller said: providers refuse a wrong one (Anthropic:
 // "was specified using image/jpeg but appears to be image/png").
 struct str media_mime(struct str base64, struct str said);
+// "png", "pdf" ... of a media type; NULL: unknown here. And the inverse: .p NULL if it is unknown.
+const char *media_format(struct str mime);
+struct str media_of_format(const char *format);
+// What a file is called, with the ending that its type has: OpenAI goes by it.
+const char *media_file_name(struct arena *a, const struct chat_part *p);

@@ -32,6 +32,8 @@ const struct openai_family *openai_family(const char *model);
 const char *openai_family_effort(const struct openai_family *f, enum effort e);
 // Ids of users are longer elsewhere than OpenAI takes.
 const char *openai_user(struct arena *a, const char *user);
+// "service_tier" where it is OpenAI's own and has that tier; another wish than the usual is noted.
+void openai_write_tier(struct json *j, const struct chat_request *in, const struct chat_target *to);
 
 extern const char *const effort_names[]; // by enum effort; NULL for EFFORT_UNSAID
 enum effort effort_by_name(const char *name);

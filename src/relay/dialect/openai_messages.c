@@ -87,7 +87,7 @@ static void write_file(struct openai_writing *w, const struct chat_part *p)
     } else if (p->data.n) {
         openai_begin_part(w, "file");
         json_obj(&w->j, "file");
-        json_str(&w->j, "filename", p->name ? p->name : "document.pdf");
+        json_str(&w->j, "filename", media_file_name(w->a, p));
         json_strn(&w->j, "file_data", media_to_url(w->a, p));
         json_end(&w->j);
         openai_end_part(w, p->cache_ttl);

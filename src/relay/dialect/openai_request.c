@@ -206,14 +206,26 @@ const char *openai_user(struct arena *a, const char *user)
     return hash_hex(a, digest, SHA256_SIZE);
 }
 
+void openai_write_tier(struct json *j, const struct chat_request *in, const struct chat_target *to)
+{
+    static const char *const tiers[] = {"auto", "default", "flex", "priority", "scale"};
+    const char *tier = text_eq(in->tier, "standard_only") ? "default" : in->tier;
+    size_t i = 0, count = sizeof(tiers) / sizeof(*tiers);
+    while (i < count && !text_eq(tier, tiers[i]))
+        i++;
+    if (i < count && to->quirks & OPENAI_RULES)
+        json_str(j, "service_tier", tier);
+    else if (tier && i > 1)
+        chat_dropped(to, "service_tier");
+}
+
 static void write_labels(struct openai_writing *w)
 {
     if (w->own)
         return; // they ride along
     if (w->in->user)
         json_str(&w->j, "user", openai_user(w->a, w->in->user));
-    if (w->in->tier && openai_has(w, OPENAI_RULES))
-        json_str(&w->j, "service_tier", text_eq(w->in->tier, "standard_only") ? "default" : "auto");
+    openai_write_tier(&w->j, w->in, w->to);
     if (w->in->cache_key && openai_has(w, OPENAI_RULES))
         json_str(&w->j, "prompt_cache_key", w->in->cache_key);
     if (w->in->verbosity && openai_has(w, OPENAI_RULES))

@@ -67,7 +67,7 @@ static void write_file(struct responses_writing *w, const struct chat_part *p)
     json_obj(&w->j, NULL);
     json_str(&w->j, "type", "input_file");
     if (p->data.n) {
-        json_str(&w->j, "filename", p->name ? p->name : "document.pdf");
+        json_str(&w->j, "filename", media_file_name(w->a, p));
         json_strn(&w->j, "file_data", media_to_url(w->a, p));
     } else {
         json_strn(&w->j, "file_url", p->url);

@@ -196,11 +196,7 @@ static void write_labels(struct responses_writing *w)
         json_str(&w->j, "prompt_cache_key", key);
     if (in->metadata && in->owner == &openai_dialect)
         json_val(&w->j, "metadata", in->metadata);
-    if (in->tier && has(w, OPENAI_RULES))
-        json_str(&w->j, "service_tier",
-                 in->owner == &openai_dialect         ? in->tier
-                 : text_eq(in->tier, "standard_only") ? "default"
-                                                      : "auto");
+    openai_write_tier(&w->j, in, w->to);
 }
 
 static void write_limits(struct responses_writing *w)
