@@ -441,14 +441,15 @@ static void usage_of_openai(struct relay *r, yyjson_val *root)
     bool newer = yyjson_obj_get(u, "input_tokens") != NULL; // as the Responses API names them
     yyjson_val *details =
         yyjson_obj_get(u, newer ? "input_tokens_details" : "prompt_tokens_details");
-    int64_t prompt = json_int_at(u, newer ? "input_tokens" : "prompt_tokens", 0),
-            cached = json_int_at(details, "cached_tokens", 0);
+    int64_t prompt = chat_count_at(u, newer ? "input_tokens" : "prompt_tokens"),
+            cached = chat_count_at(details, "cached_tokens"),
+            completion = chat_count_at(u, newer ? "output_tokens" : "completion_tokens");
     r->reader.usage = (struct chat_usage){
         .prompt = prompt > cached ? prompt - cached : 0,
         .cache_read = cached < prompt ? cached : prompt,
-        .completion = json_int_at(u, newer ? "output_tokens" : "completion_tokens", 0),
-        .known = true,
+        .completion = completion,
     };
+    r->reader.usage.known = chat_usage_tells(&r->reader.usage);
 }
 
 // Embeddings and the like: JSON, with or without an OpenAI usage object.

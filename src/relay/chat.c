@@ -242,9 +242,33 @@ struct err *chat_stop(struct chat_reader *r, struct chat_choice *c, enum chat_st
     return chat_emit(r, ev);
 }
 
+#define COUNT_MOST ((int64_t)1 << 40)
+
+int64_t chat_count_at(yyjson_val *object, const char *key)
+{
+    yyjson_val *v = yyjson_obj_get(object, key);
+    if (yyjson_is_uint(v) && yyjson_get_uint(v) > (uint64_t)COUNT_MOST)
+        return COUNT_MOST + 1;
+    int64_t n = json_int_at(object, key, 0);
+    return n > 0 ? n : 0;
+}
+
+bool chat_usage_tells(const struct chat_usage *u)
+{
+    const int64_t counts[] = {u->prompt, u->cache_read, u->cache_write_5m, u->cache_write_1h,
+                              u->completion};
+    bool any = false;
+    for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
+        if (counts[i] > COUNT_MOST)
+            return false;
+        any = any || counts[i] > 0;
+    }
+    return any;
+}
+
 struct err *chat_usage(struct chat_reader *r)
 {
-    r->usage.known = r->usage.prompt_known = true;
+    r->usage.known = r->usage.prompt_known = chat_usage_tells(&r->usage);
     return chat_emit(r, (struct chat_event){CHAT_USAGE, .usage = r->usage});
 }
 

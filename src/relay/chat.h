@@ -488,7 +488,12 @@ struct err *chat_cite(struct chat_reader *r, struct chat_choice *c,
 struct err *chat_close(struct chat_reader *r, struct chat_choice *c); // the open block, if any
 struct err *chat_stop(struct chat_reader *r, struct chat_choice *c, enum chat_stop why,
                       struct str text);
-struct err *chat_usage(struct chat_reader *r); // tells r->usage
+// How many tokens a provider says. Nothing below 0 is a count; what is absurd stays so, but sums
+// fit.
+int64_t chat_count_at(yyjson_val *object, const char *key);
+// Does it say something that can be? Servers send zeros until they know.
+bool chat_usage_tells(const struct chat_usage *u);
+struct err *chat_usage(struct chat_reader *r); // tells r->usage, and whether it is known
 struct err *chat_failed(struct chat_reader *r, const struct chat_error *e);
 struct err *chat_end(struct chat_reader *r); // END, once
 

@@ -107,7 +107,7 @@ static void refuse(struct exchange *x, const struct dialect *speaks, const struc
     speaks->write_error(&out, &words, x->request_id);
     size_t n = error_headers(x, speaks, e, &words, headers);
     n += r ? relay_limit_headers(r, headers + n) : 0;
-    enum log_level level = words.status >= 500 ? LOG_WARN : r && r->quiet ? LOG_DEBUG : LOG_INFO;
+    enum log_level level = e->kind->status >= 500 ? LOG_WARN : r && r->quiet ? LOG_DEBUG : LOG_INFO;
     log_write(level, x->request_id, "%.*s %.*s: %d %s: %s", STR_ARGS(x->method), STR_ARGS(x->path),
               words.status, e->kind->code, e->detail);
     exchange_reply(x, words.status, "application/json", headers, n, buf_view(&out));

@@ -13,6 +13,12 @@
 
 // --- what was used ----------------------------------------------------------------
 
+static struct price_usage priced(const struct chat_usage *u)
+{
+    return (struct price_usage){u->prompt, u->cache_read, u->cache_write_5m, u->cache_write_1h,
+                                u->completion};
+}
+
 static void count_on_worker(struct job *job)
 {
     struct relay *r = (struct relay *)job;
@@ -29,9 +35,21 @@ static void count_on_worker(struct job *job)
         r->usage.completion = completion;
 }
 
+// What nobody can have used was not reported at all.
+static void forget_absurd_usage(struct relay *r)
+{
+    struct price_usage said = priced(&r->reader.usage);
+    if (price_counts_fit(&said))
+        return;
+    log_write(LOG_WARN, r->x->request_id, "channel %lld reports absurd usage: it is counted",
+              (long long)r->choice.channel->row.id);
+    r->reader.usage = (struct chat_usage){0};
+}
+
 // True when a tokenizer must say it: the reply broke off, or nobody reported anything.
 static bool must_count(struct relay *r)
 {
+    forget_absurd_usage(r);
     r->usage = r->reader.usage;
     if (r->ending == ENDED_WELL && r->usage.known)
         return false;
@@ -46,12 +64,6 @@ static bool produced_nothing(const struct relay *r)
 }
 
 // --- what it costs ------------------------------------------------------------------
-
-static struct price_usage priced(const struct chat_usage *u)
-{
-    return (struct price_usage){u->prompt, u->cache_read, u->cache_write_5m, u->cache_write_1h,
-                                u->completion};
-}
 
 static int64_t prompt_tokens(const struct chat_usage *u)
 {
@@ -68,7 +80,7 @@ static void price_it(struct relay *r)
     struct err *e = price_quota(r->arena, r->price, r->group_ratio, &u, &r->quota);
     if (e) {
         log_write(LOG_WARN, r->x->request_id, "usage cannot be priced: %s", e->detail);
-        r->quota = r->reserved; // absurd counts of an upstream: what was reserved is the bound
+        r->quota = r->reserved; // beyond all bounds: what was reserved is one
     }
 }
 

@@ -101,7 +101,7 @@ static void set_params(struct http *x, const struct route_match *match)
 // One line for what went wrong: ours is an error, an upstream's or the load's a warning.
 static void log_failure(const struct http *x, const struct err *e)
 {
-    int status = e->status ? e->status : e->kind->status;
+    int status = e->kind->status;
     enum log_level level = status == 500 ? LOG_ERROR : status > 500 ? LOG_WARN : LOG_INFO;
     log_write(level, x->exchange->request_id, "%.*s %.*s: %s: %s", STR_ARGS(x->exchange->method),
               STR_ARGS(x->exchange->path), e->kind->code, e->detail);

@@ -16,7 +16,7 @@ bool price_micro(double value, int64_t *out)
     return true;
 }
 
-static bool counts_fit(const struct price_usage *u)
+bool price_counts_fit(const struct price_usage *u)
 {
     const int64_t counts[] = {u->prompt, u->cache_read, u->cache_write_5m, u->cache_write_1h,
                               u->completion};
@@ -48,7 +48,7 @@ struct err *price_quota(struct arena *a, const struct price *p, int64_t group_ra
 {
     const wide micro = MICRO;
     bool fits;
-    if (!counts_fit(u))
+    if (!price_counts_fit(u))
         return err_new(a, &err_price_overflow, "token count out of range");
     if (p->per_call) {
         wide v = (wide)p->call_price * QUOTA_PER_USD * (wide)group_ratio;

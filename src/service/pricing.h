@@ -40,6 +40,8 @@ struct price_usage { // as relay/chat.h's chat_usage, which service may not incl
 // RATIO_MAX].
 bool price_micro(double value, int64_t *out);
 
+bool price_counts_fit(const struct price_usage *u); // each in 0 .. TOKENS_MAX
+
 // err_price_overflow when counts or product leave their bounds.
 struct err *price_quota(struct arena *a, const struct price *p, int64_t group_ratio,
                         const struct price_usage *u, int64_t *quota);

@@ -101,6 +101,22 @@ describe.each(PAIRS)(
       expect(log.quota).toBe((log.prompt_tokens + log.completion_tokens * 5) * 2);
       expect(explained(log)).toMatchObject({ usage_source: "counted" });
     });
+
+    const odd: UsageNumbers[] = [
+      { input: 0, output: 0 },
+      { input: -5, output: -7 },
+      { input: 9e18, output: 9e18 },
+      { input: 2 ** 41, output: 1 },
+    ];
+    test.each(odd)("counts when nobody can have used %p", async (usage) => {
+      const log = await spend({ usage, reply: "hello hello" }, how);
+      expect(log.prompt_tokens).toBeGreaterThan(0);
+      expect(log.prompt_tokens).toBeLessThan(100);
+      expect(log.completion_tokens).toBeGreaterThan(0);
+      expect(log.completion_tokens).toBeLessThan(10);
+      expect(log.quota).toBe((log.prompt_tokens + log.completion_tokens * 5) * 2);
+      expect(explained(log)).toMatchObject({ usage_source: "counted" });
+    });
   },
 );
 

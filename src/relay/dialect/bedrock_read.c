@@ -39,28 +39,22 @@ static struct reading *reading_of(struct chat_reader *r)
 
 // --- usage ----------------------------------------------------------------------
 
-static int64_t count(yyjson_val *usage, const char *key)
-{
-    int64_t n = json_int_at(usage, key, 0);
-    return n > 0 ? n : 0;
-}
-
 // inputTokens has no part of what was read from or written to a cache (bedrock.md 5.5).
 static void take_usage(struct chat_usage *u, yyjson_val *usage)
 {
     size_t i, max;
     yyjson_val *detail;
-    int64_t written = count(usage, "cacheWriteInputTokens"), hour = 0;
+    int64_t written = chat_count_at(usage, "cacheWriteInputTokens"), hour = 0;
     yyjson_arr_foreach(yyjson_obj_get(usage, "cacheDetails"), i, max, detail)
     {
         if (text_eq(json_text_at(detail, "ttl"), "1h"))
-            hour = count(detail, "inputTokens");
+            hour = chat_count_at(detail, "inputTokens");
     }
-    u->prompt = count(usage, "inputTokens");
-    u->cache_read = count(usage, "cacheReadInputTokens");
+    u->prompt = chat_count_at(usage, "inputTokens");
+    u->cache_read = chat_count_at(usage, "cacheReadInputTokens");
     u->cache_write_1h = hour < written ? hour : written;
     u->cache_write_5m = written - u->cache_write_1h;
-    u->completion = count(usage, "outputTokens");
+    u->completion = chat_count_at(usage, "outputTokens");
 }
 
 // --- blocks ---------------------------------------------------------------------

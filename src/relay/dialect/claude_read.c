@@ -33,8 +33,8 @@ static struct reading *reading_of(struct chat_reader *r)
 
 static void take_count(int64_t *to, yyjson_val *from, const char *key)
 {
-    int64_t n = json_int_at(from, key, 0);
-    if (n > 0) // later reports repeat or leave out what is known: 0 says nothing
+    int64_t n = chat_count_at(from, key);
+    if (n) // later reports repeat or leave out what is known: 0 says nothing
         *to = n;
 }
 
@@ -47,10 +47,10 @@ static void add_compaction(struct chat_usage *u, yyjson_val *usage)
     {
         if (!text_eq(json_text_at(step, "type"), "compaction"))
             continue;
-        u->prompt += json_int_at(step, "input_tokens", 0);
-        u->cache_read += json_int_at(step, "cache_read_input_tokens", 0);
-        u->cache_write_5m += json_int_at(step, "cache_creation_input_tokens", 0);
-        u->completion += json_int_at(step, "output_tokens", 0);
+        u->prompt += chat_count_at(step, "input_tokens");
+        u->cache_read += chat_count_at(step, "cache_read_input_tokens");
+        u->cache_write_5m += chat_count_at(step, "cache_creation_input_tokens");
+        u->completion += chat_count_at(step, "output_tokens");
     }
 }
 
@@ -68,7 +68,7 @@ static void take_usage(struct chat_usage *u, yyjson_val *usage)
     }
     take_count(&u->completion, usage, "output_tokens");
     take_count(&u->thinking, yyjson_obj_get(usage, "output_tokens_details"), "thinking_tokens");
-    if (json_int_at(usage, "input_tokens", 0) > 0)
+    if (chat_count_at(usage, "input_tokens"))
         add_compaction(u, usage);
 }
 
@@ -217,7 +217,7 @@ static struct err *read_start(struct chat_reader *r, struct chat_choice *c, yyjs
         return NULL; // a proxy that failed over spliced in a second one
     take_usage(&r->usage, yyjson_obj_get(message, "usage"));
     r->usage.completion = 0; // a placeholder
-    r->usage.prompt_known = r->usage.prompt + r->usage.cache_read > 0;
+    r->usage.prompt_known = chat_usage_tells(&r->usage);
     return chat_start(r, json_str_at(message, "id"), json_str_at(message, "model"));
 }
 
@@ -313,7 +313,7 @@ struct err *claude_read_whole(struct chat_reader *r, yyjson_val *body)
     if (text_eq(json_text_at(body, "type"), "error") || !yyjson_is_arr(content))
         return read_failure(r, body);
     take_usage(&r->usage, usage);
-    r->usage.prompt_known = r->usage.known = yyjson_is_obj(usage);
+    r->usage.prompt_known = r->usage.known = chat_usage_tells(&r->usage);
     TRY(chat_start(r, json_str_at(body, "id"), json_str_at(body, "model")));
     TRY(read_content(r, c, content));
     if (r->usage.known)
@@ -329,6 +329,6 @@ bool claude_skim_whole(struct chat_reader *r, yyjson_val *body)
         !yyjson_is_arr(yyjson_obj_get(body, "content")))
         return false;
     take_usage(&r->usage, usage);
-    r->usage.prompt_known = r->usage.known = true;
-    return true;
+    r->usage.prompt_known = r->usage.known = chat_usage_tells(&r->usage);
+    return r->usage.known;
 }

@@ -35,20 +35,15 @@ static struct reading *reading_of(struct chat_reader *r)
 
 // --- usage ----------------------------------------------------------------------
 
-static int64_t count_at(yyjson_val *object, const char *key)
-{
-    int64_t n = json_int_at(object, key, 0);
-    return n > 0 ? n : 0;
-}
-
 static struct err *read_usage(struct chat_reader *r, yyjson_val *usage)
 {
     yyjson_val *billed = yyjson_obj_get(usage, "billed_units");
     yyjson_val *tokens = yyjson_obj_get(usage, "tokens");
     yyjson_val *units = yyjson_is_obj(billed) ? billed : tokens;
-    int64_t prompt = count_at(units, "input_tokens"), cached = count_at(usage, "cached_tokens");
-    int64_t completion = count_at(units, "output_tokens");
-    int64_t hidden = count_at(tokens, "input_tokens") - prompt;
+    int64_t prompt = chat_count_at(units, "input_tokens"),
+            cached = chat_count_at(usage, "cached_tokens");
+    int64_t completion = chat_count_at(units, "output_tokens");
+    int64_t hidden = chat_count_at(tokens, "input_tokens") - prompt;
     if (!prompt && !completion)
         return NULL;
     cached -= hidden > 0 ? hidden : 0;
@@ -123,7 +118,8 @@ static struct err *read_citation(struct chat_reader *r, struct chat_choice *c, y
     const char *type = json_text_at(in, "type");
     if (type && !text_eq(type, "TEXT_CONTENT"))
         return NULL;
-    struct chat_citation cite = {.start = count_at(in, "start"), .end = count_at(in, "end")};
+    struct chat_citation cite = {.start = chat_count_at(in, "start"),
+                                 .end = chat_count_at(in, "end")};
     yyjson_arr_foreach(yyjson_obj_get(in, "sources"), i, max, source)
     {
         read_source(r->scratch, source, &cite);

@@ -53,12 +53,6 @@ static struct answer *answer_of(struct chat_reader *r, struct chat_choice *c)
 
 // --- usage ----------------------------------------------------------------------
 
-static int64_t count_at(yyjson_val *object, const char *key)
-{
-    int64_t n = json_int_at(object, key, 0);
-    return n > 0 ? n : 0;
-}
-
 static int64_t modality_at(yyjson_val *usage, const char *key, const char *modality)
 {
     size_t i, max;
@@ -67,7 +61,7 @@ static int64_t modality_at(yyjson_val *usage, const char *key, const char *modal
     yyjson_arr_foreach(yyjson_obj_get(usage, key), i, max, item)
     {
         if (text_eq(json_text_at(item, "modality"), modality))
-            n += count_at(item, "tokenCount");
+            n += chat_count_at(item, "tokenCount");
     }
     return n;
 }
@@ -78,14 +72,14 @@ static struct err *read_usage(struct chat_reader *r, yyjson_val *body)
     yyjson_val *u = yyjson_obj_get(body, "usageMetadata");
     if (yyjson_obj_size(u) == 0)
         return NULL;
-    int64_t prompt = count_at(u, "promptTokenCount");
-    int64_t read = count_at(u, "cachedContentTokenCount");
-    int64_t thinking = count_at(u, "thoughtsTokenCount");
+    int64_t prompt = chat_count_at(u, "promptTokenCount");
+    int64_t read = chat_count_at(u, "cachedContentTokenCount");
+    int64_t thinking = chat_count_at(u, "thoughtsTokenCount");
     read = read < prompt ? read : prompt;
     r->usage = (struct chat_usage){
-        .prompt = prompt - read + count_at(u, "toolUsePromptTokenCount"),
+        .prompt = prompt - read + chat_count_at(u, "toolUsePromptTokenCount"),
         .cache_read = read,
-        .completion = count_at(u, "candidatesTokenCount") + thinking,
+        .completion = chat_count_at(u, "candidatesTokenCount") + thinking,
         .thinking = thinking,
         .audio_in = modality_at(u, "promptTokensDetails", "AUDIO"),
         .image_in = modality_at(u, "promptTokensDetails", "IMAGE"),
@@ -185,8 +179,8 @@ static struct err *read_support(struct chat_reader *r, struct chat_choice *c, yy
 {
     const struct answer *mine = answer_of(r, c);
     yyjson_val *segment = yyjson_obj_get(support, "segment"), *index;
-    size_t i, max, start = (size_t)count_at(segment, "startIndex");
-    size_t end = (size_t)count_at(segment, "endIndex");
+    size_t i, max, start = (size_t)chat_count_at(segment, "startIndex");
+    size_t end = (size_t)chat_count_at(segment, "endIndex");
     if (start < mine->begin || end < start || end > mine->said.n)
         return NULL;
     struct str text = str_skip(buf_view(&mine->said), mine->begin);

@@ -29,18 +29,12 @@ static struct answer *answer_of(struct chat_reader *r, struct chat_choice *c)
 
 // --- usage ----------------------------------------------------------------------
 
-static int64_t count_at(yyjson_val *object, const char *key)
-{
-    int64_t n = json_int_at(object, key, 0);
-    return n > 0 ? n : 0;
-}
-
 static int64_t cached_of(yyjson_val *usage)
 {
-    int64_t n = count_at(yyjson_obj_get(usage, "prompt_tokens_details"), "cached_tokens");
+    int64_t n = chat_count_at(yyjson_obj_get(usage, "prompt_tokens_details"), "cached_tokens");
     if (!n)
-        n = count_at(usage, "prompt_cache_hit_tokens"); // DeepSeek
-    return n ? n : count_at(usage, "cached_tokens");    // Moonshot, StepFun
+        n = chat_count_at(usage, "prompt_cache_hit_tokens"); // DeepSeek
+    return n ? n : chat_count_at(usage, "cached_tokens");    // Moonshot, StepFun
 }
 
 // Output that the provider counts beside completion_tokens: xAI's reasoning, and Gemini's thoughts,
@@ -48,7 +42,7 @@ static int64_t cached_of(yyjson_val *usage)
 static int64_t hidden_output(yyjson_val *usage, int64_t prompt, int64_t completion,
                              int64_t thinking)
 {
-    int64_t rest = count_at(usage, "total_tokens") - prompt - completion;
+    int64_t rest = chat_count_at(usage, "total_tokens") - prompt - completion;
     if (thinking > completion || (thinking && rest == thinking))
         return thinking;
     return !thinking && rest > 0 && !cached_of(usage) ? rest : 0;
@@ -59,27 +53,27 @@ static bool take_usage(struct chat_usage *out, yyjson_val *usage)
 {
     yyjson_val *in = yyjson_obj_get(usage, "prompt_tokens_details");
     yyjson_val *done = yyjson_obj_get(usage, "completion_tokens_details");
-    int64_t prompt = count_at(usage, "prompt_tokens");
-    int64_t completion = count_at(usage, "completion_tokens");
+    int64_t prompt = chat_count_at(usage, "prompt_tokens");
+    int64_t completion = chat_count_at(usage, "completion_tokens");
     if (!prompt && !completion)
         return false;
-    int64_t read = cached_of(usage), written = count_at(in, "cache_write_tokens");
-    int64_t thinking = count_at(done, "reasoning_tokens");
+    int64_t read = cached_of(usage), written = chat_count_at(in, "cache_write_tokens");
+    int64_t thinking = chat_count_at(done, "reasoning_tokens");
     read = read < prompt ? read : prompt; // some report more than there is
     written = written < prompt - read ? written : prompt - read;
-    *out = (struct chat_usage){
+    struct chat_usage u = {
         .prompt = prompt - read - written,
         .cache_read = read,
         .cache_write_5m = written,
         .completion = completion + hidden_output(usage, prompt, completion, thinking),
         .thinking = thinking,
-        .audio_in = count_at(in, "audio_tokens"),
-        .image_in = count_at(in, "image_tokens"),
-        .audio_out = count_at(done, "audio_tokens"),
-        .known = true,
-        .prompt_known = true,
+        .audio_in = chat_count_at(in, "audio_tokens"),
+        .image_in = chat_count_at(in, "image_tokens"),
+        .audio_out = chat_count_at(done, "audio_tokens"),
     };
-    return true;
+    u.known = u.prompt_known = chat_usage_tells(&u);
+    *out = u;
+    return u.known;
 }
 
 // Beside the choices, in Groq's own member, or inside a choice (Moonshot).

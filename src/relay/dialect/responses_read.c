@@ -267,19 +267,14 @@ static struct err *read_items(struct chat_reader *r, yyjson_val *output)
 
 // --- the end --------------------------------------------------------------------
 
-static int64_t count_at(yyjson_val *object, const char *key)
-{
-    int64_t n = json_int_at(object, key, 0);
-    return n > 0 ? n : 0;
-}
-
 static void take_usage(struct chat_reader *r, yyjson_val *usage)
 {
     yyjson_val *in = yyjson_obj_get(usage, "input_tokens_details");
     yyjson_val *out = yyjson_obj_get(usage, "output_tokens_details");
-    int64_t prompt = count_at(usage, "input_tokens");
-    int64_t read = count_at(in, "cached_tokens"), written = count_at(in, "cache_write_tokens");
-    if (!yyjson_is_obj(usage) || prompt + count_at(usage, "output_tokens") == 0)
+    int64_t prompt = chat_count_at(usage, "input_tokens");
+    int64_t read = chat_count_at(in, "cached_tokens"),
+            written = chat_count_at(in, "cache_write_tokens");
+    if (!yyjson_is_obj(usage) || prompt + chat_count_at(usage, "output_tokens") == 0)
         return;
     read = read < prompt ? read : prompt;
     written = written < prompt - read ? written : prompt - read;
@@ -287,14 +282,13 @@ static void take_usage(struct chat_reader *r, yyjson_val *usage)
         .prompt = prompt - read - written,
         .cache_read = read,
         .cache_write_5m = written,
-        .completion = count_at(usage, "output_tokens"),
-        .thinking = count_at(out, "reasoning_tokens"),
-        .audio_in = count_at(in, "audio_tokens"),
-        .audio_out = count_at(out, "audio_tokens"),
-        .image_in = count_at(in, "image_tokens"),
-        .known = true,
-        .prompt_known = true,
+        .completion = chat_count_at(usage, "output_tokens"),
+        .thinking = chat_count_at(out, "reasoning_tokens"),
+        .audio_in = chat_count_at(in, "audio_tokens"),
+        .audio_out = chat_count_at(out, "audio_tokens"),
+        .image_in = chat_count_at(in, "image_tokens"),
     };
+    r->usage.known = r->usage.prompt_known = chat_usage_tells(&r->usage);
 }
 
 static enum chat_stop stop_of(struct chat_reader *r, yyjson_val *response)
