@@ -324,6 +324,7 @@ static void drain(const sigset_t *signals)
     if (!atomic_load(&node.open))
         return;
     log_warn("shutting down: time is up, %d relays are cut", relay_running());
+    relay_cut();
     for (int i = 0; i < node.boot.workers; i++)
         loop_post(node.loops[i].loop, &node.loops[i].cut);
 }
@@ -374,6 +375,7 @@ static int serve(struct arena *a)
         continue;
     log_info("shutting down");
     drain(&signals);
+    pthread_sigmask(SIG_UNBLOCK, &signals, NULL); // a second one ends it at once
     stop();
     log_info("stopped");
     return EXIT_FINE;

@@ -38,6 +38,7 @@ static struct {
         struct arena *scratch, *joined; // for whichever relay reads right now
     } loops[LOOPS_MOST];
     _Atomic int running;
+    _Atomic bool cut;
     struct metric_cell *streams, *retries;
 } shared;
 
@@ -187,6 +188,15 @@ static void on_drain(struct exchange *x)
     }
 }
 
+// The client is not there any more, of itself or because we cut it off.
+static struct err *gone(struct relay *r)
+{
+    bool cut = atomic_load(&shared.cut);
+    r->ending = cut ? ENDED_SHUTDOWN : ENDED_CLIENT_GONE;
+    return err_new(r->arena, cut ? &err_shutting_down : &err_client_gone,
+                   cut ? "cut off by the shutdown" : "the client left");
+}
+
 // The reservation has been extended from the balance, or could not be.
 static void on_covered(struct job *job)
 {
@@ -195,9 +205,10 @@ static void on_covered(struct job *job)
     r->quota_wanted = 0;
     struct err *refused = r->failed;
     r->failed = NULL;
+    if (refused)
+        r->ending = ENDED_QUOTA;
     if (refused || r->gone) {
-        r->ending = refused ? ENDED_QUOTA : ENDED_CLIENT_GONE;
-        relay_fail(r, refused ? refused : err_new(r->arena, &err_client_gone, "left"));
+        relay_fail(r, refused ? refused : gone(r));
         return;
     }
     call_resume(r->call);
@@ -356,8 +367,7 @@ static void on_gone(struct exchange *x)
         finish(r);
         return;
     }
-    r->ending = ENDED_CLIENT_GONE;
-    relay_fail(r, err_new(r->arena, &err_client_gone, "the client left"));
+    relay_fail(r, gone(r));
 }
 
 // --- from step to step ----------------------------------------------------------------------
@@ -367,8 +377,7 @@ static void on_back(struct job *job)
     struct relay *r = (struct relay *)job;
     r->on_worker = false;
     if (r->gone && r->step != RELAY_SETTLE) {
-        r->ending = ENDED_CLIENT_GONE;
-        r->failed = err_new(r->arena, &err_client_gone, "the client left");
+        r->failed = gone(r);
         relay_go(r, RELAY_SETTLE);
         return;
     }
@@ -553,6 +562,11 @@ void relay_detach(struct loop *loop, void (*on_closed)(void *), void *arg)
     arena_free(shared.loops[loop->index].scratch);
     arena_free(shared.loops[loop->index].joined);
     client_close(shared.loops[loop->index].client, on_closed, arg);
+}
+
+void relay_cut(void)
+{
+    atomic_store(&shared.cut, true);
 }
 
 int relay_running(void)

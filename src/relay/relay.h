@@ -27,3 +27,4 @@ struct err *relay_setup(struct arena *a, const struct boot *boot, struct db_pool
 void relay_attach(struct loop *loop);
 void relay_detach(struct loop *loop, void (*on_closed)(void *), void *arg);
 int relay_running(void); // relays not settled yet, all loops
+void relay_cut(void);    // whoever is gone from now on was cut off by us

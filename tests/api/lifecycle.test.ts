@@ -8,7 +8,7 @@ import { books } from "../support/books";
 import { until } from "../support/eventually";
 import type { Directives } from "../support/fake";
 import { gateway } from "../support/gateway";
-import { login, Management, type User } from "../support/management";
+import { explained, login, Management, type User } from "../support/management";
 import { BINARY, TestServer } from "../support/server";
 import { PATHS, question } from "../support/shapes";
 import { parseSse, receive } from "../support/sse";
@@ -266,6 +266,26 @@ describe("a running server", () => {
     gw.fake.release("hurry");
     await gw.server.restart();
     await books(gw.server);
+  }, 60_000);
+
+  test("what still runs when the time is up is cut, and billed as far as it came", async () => {
+    gw.server.env["SHUTDOWN_TIMEOUT_SECONDS"] = "1";
+    await gw.server.stop();
+    await gw.server.restart();
+    const { response, rest } = await begin("too long");
+    const [requestId, began] = [response.headers.get("x-request-id") ?? "", Date.now()];
+    expect(await gw.server.stop()).toBe(0);
+    expect(Date.now() - began).toBeGreaterThan(900);
+    expect(Date.now() - began).toBeLessThan(10_000);
+    const text = await rest().catch(() => "");
+    expect(text).not.toContain("[DONE]");
+    await gw.server.restart();
+    const log = await gw.server.logOf(requestId);
+    expect(explained(log)).toMatchObject({ stream_end: "shutdown", usage_source: "counted" });
+    expect(log.completion_tokens).toBeGreaterThan(0);
+    expect(log.quota).toBe((log.prompt_tokens + log.completion_tokens * 5) * 2);
+    await books(gw.server, [requestId]);
+    delete gw.server.env["SHUTDOWN_TIMEOUT_SECONDS"];
   }, 60_000);
 
   test("SIGINT is like SIGTERM", async () => {

@@ -48,6 +48,8 @@ export class TestServer {
   /** What each user was given, by id; `books` compares it with what is there. */
   readonly granted = new Map<number, number>();
   readonly lines: string[] = [];
+  /** Over those of the options, from the next start on. */
+  readonly env: Record<string, string> = {};
   port = 0;
   private child: ChildProcess | undefined;
   private readonly announced: RegExp[] = [];
@@ -226,7 +228,7 @@ export class TestServer {
     this.port = await freePort();
     const child = spawn(BINARY, ["serve"], {
       cwd: this.dataDir,
-      env: { ...process.env, ...this.environment(), ...this.options.env },
+      env: { ...process.env, ...this.environment(), ...this.options.env, ...this.env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.child = child;
