@@ -61,6 +61,7 @@ describe.each(CLIENTS)("a bad body from a %s client", (client) => {
       "a raw control character",
       `{"model":${model},"messages":[{"role":"user","content":"a\u0001b"}]${rest}}`,
     ],
+    ["a zero byte in the name", `{"model":"${MODELS[client]}\\u0000x",${text}${rest}}`],
     ["a byte order mark in the middle", `{"model":\ufeff${model},${text}}`],
     [
       "invalid UTF-8",

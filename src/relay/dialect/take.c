@@ -54,8 +54,8 @@ struct err *take_bool(struct arena *a, yyjson_val *body, const char *key, bool *
 struct err *take_text(struct arena *a, yyjson_val *body, const char *key, const char **out)
 {
     yyjson_val *v = member(body, key);
-    if (v && !yyjson_is_str(v))
-        return invalid(a, key);
+    if (v && (!yyjson_is_str(v) || memchr(yyjson_get_str(v), '\0', yyjson_get_len(v))))
+        return invalid(a, key); // a name that says more upstream than here is none
     if (v && yyjson_get_len(v))
         *out = yyjson_get_str(v);
     return NULL;
