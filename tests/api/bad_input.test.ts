@@ -122,17 +122,21 @@ describe.each(CLIENTS)("a bad body from a %s client", (client) => {
 
   test("costs one line in the log, and nothing else", async () => {
     const { admin } = gw.server;
-    const before = [await admin.get(`/api/users/${gw.owner.id}`), gw.fake.stats.requests];
+    const owner = await gw.server.createUser();
+    const { key } = await gw.newToken({}, owner);
+    const before = [await admin.get(`/api/users/${owner.id}`), gw.fake.stats.requests];
     const deepest = deep(100_000);
     for (const body of ["{", deepest, `{"model":"no-such-model",${text}${rest}}`]) {
-      const id = (await gw.post(PATHS[client], body)).headers.get("x-request-id") ?? "";
+      const id = (await gw.post(PATHS[client], body, { key })).headers.get("x-request-id") ?? "";
       const lines = (): string[] => gw.server.lines.filter((line) => line.includes(id));
       await until("the line is there", () => lines().length > 0);
       expect(id).not.toBe("");
       expect(lines()).toHaveLength(1);
       expect(lines()[0]).toContain('"level":"info"');
     }
-    expect([await admin.get(`/api/users/${gw.owner.id}`), gw.fake.stats.requests]).toEqual(before);
+    expect([await admin.get(`/api/users/${owner.id}`), gw.fake.stats.requests]).toEqual(before);
+    for (const type of [2, 5])
+      expect(await gw.server.logs({ username: owner.user.username, type })).toEqual([]);
   });
 
   test("too large", async () => {
