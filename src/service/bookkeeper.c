@@ -15,10 +15,12 @@ enum { BATCH = 500, BATCH_BYTES = 8 << 20 };
 
 // What a batch changes of one row: `who` orders the tables, ids order the rows, so that two nodes
 // lock in the same order.
+enum who { DELTA_USER, DELTA_TOKEN, DELTA_CHANNEL };
 struct delta {
-    enum { DELTA_USER, DELTA_TOKEN, DELTA_CHANNEL } who;
+    enum who who;
     int64_t id;
-    int64_t used, requests, lease, seen_at;
+    int64_t used, lease;
+    int64_t requests, seen_at; // of a user, of a token
 };
 
 struct batch {
@@ -66,44 +68,74 @@ static int by_table_and_id(const void *a, const void *b)
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
+// The table of each kind, and where its leases come from.
+static const struct {
+    struct db_each used;
+    const char *lease, *unlease;
+} kinds[] = {
+    [DELTA_USER] = {{"users",
+                     "id",
+                     {{"used_quota", "used_quota + ?"}, {"request_count", "request_count + ?"}},
+                     .shared = true},
+                    "user",
+                    "UPDATE users SET quota = quota - ? WHERE id = ?"},
+    [DELTA_TOKEN] = {{"tokens",
+                      "id",
+                      {{"used_quota", "used_quota + ?"}, {"accessed_time", "?"}},
+                      .shared = true},
+                     "token",
+                     "UPDATE tokens SET remain_quota = remain_quota - ? WHERE id = ?"},
+    [DELTA_CHANNEL] = {{"channels", "id", {{"used_quota", "used_quota + ?"}}, .shared = true}},
+};
+
 // What was moved into a lease by a transaction that a power cut undid is still in the balance: then
 // there is no lease to lower (or too small a one, which may go below zero until start-up recovery
 // gives it "back").
-static struct err *lower_lease(struct db *db, struct arena *a, const char *node, const char *kind,
-                               const char *balance, const struct delta *d)
+static struct err *lower_balance(struct db *db, struct arena *a, const char *node,
+                                 const struct delta *d)
 {
-    int64_t changed = 0;
-    if (!d->lease)
-        return NULL;
-    TRY(db_exec(db, a, &changed,
-                "UPDATE leases SET amount = amount - ? WHERE kind = ? AND owner_id = ? AND"
-                " node = ?",
-                P(d->lease), P(kind), P(d->id), P(node)));
-    return changed ? NULL : db_exec(db, a, NULL, balance, P(d->lease), P(d->id));
+    int64_t there = 0;
+    TRY(db_int(db, a, &there,
+               "SELECT COUNT(*) FROM leases WHERE kind = ? AND owner_id = ? AND node = ?",
+               P(kinds[d->who].lease), P(d->id), P(node)));
+    return there ? NULL : db_exec(db, a, NULL, kinds[d->who].unlease, P(d->lease), P(d->id));
 }
 
-static struct err *apply(struct db *db, struct arena *a, const char *node, const struct delta *d)
+static struct err *lower_leases(struct db *db, struct arena *a, const char *node,
+                                const struct delta *d, int count)
 {
-    switch (d->who) {
-    case DELTA_USER:
-        TRY(db_exec(
-            db, a, NULL,
-            "UPDATE users SET used_quota = used_quota + ?, request_count = request_count + ?"
-            " WHERE id = ?",
-            P(d->used), P(d->requests), P(d->id)));
-        return lower_lease(db, a, node, "user", "UPDATE users SET quota = quota - ? WHERE id = ?",
-                           d);
-    case DELTA_TOKEN:
-        TRY(db_exec(db, a, NULL,
-                    "UPDATE tokens SET used_quota = used_quota + ?, accessed_time = ? WHERE id = ?",
-                    P(d->used), P(d->seen_at), P(d->id)));
-        return lower_lease(db, a, node, "token",
-                           "UPDATE tokens SET remain_quota = remain_quota - ? WHERE id = ?", d);
-    case DELTA_CHANNEL:
-        return db_exec(db, a, NULL, "UPDATE channels SET used_quota = used_quota + ? WHERE id = ?",
-                       P(d->used), P(d->id));
+    int64_t *rows = NEW_ARRAY(a, int64_t, (size_t)count * 2), changed = 0;
+    size_t n = 0;
+    for (int i = 0; i < count; i++) {
+        if (!d[i].lease)
+            continue;
+        rows[n * 2] = d[i].id;
+        rows[n++ * 2 + 1] = d[i].lease;
     }
+    struct db_each leases = {
+        "leases",
+        "owner_id",
+        {{"amount", "amount - ?"}},
+        .where = DB_WHERE("kind = ? AND node = ?", P(kinds[d->who].lease), P(node))};
+    TRY(db_update_each(db, a, &changed, &leases, rows, n));
+    for (int i = 0; i < count && changed < (int64_t)n; i++)
+        if (d[i].lease)
+            TRY(lower_balance(db, a, node, &d[i]));
     return NULL;
+}
+
+// `d` are of one kind.
+static struct err *add_used(struct db *db, struct arena *a, const struct delta *d, int count)
+{
+    const struct db_each *used = &kinds[d->who].used;
+    int64_t *rows = NEW_ARRAY(a, int64_t, (size_t)count * 3), *at = rows, changed;
+    for (int i = 0; i < count; i++) {
+        *at++ = d[i].id;
+        *at++ = d[i].used;
+        if (used->sets[1].column)
+            *at++ = d->who == DELTA_USER ? d[i].requests : d[i].seen_at;
+    }
+    return db_update_each(db, a, &changed, used, rows, (size_t)count);
 }
 
 // --- rows that every database takes -------------------------------------------------
@@ -183,8 +215,14 @@ static struct err *move_position(struct db *db, struct arena *a, const struct bo
 static struct err *write_balances(struct db *db, struct arena *a, const char *node, struct batch *b)
 {
     qsort(b->deltas, (size_t)b->delta_count, sizeof(*b->deltas), by_table_and_id);
-    for (int i = 0; i < b->delta_count; i++)
-        TRY(apply(db, a, node, &b->deltas[i]));
+    for (int from = 0, to = 0; from < b->delta_count; from = to) {
+        const struct delta *d = &b->deltas[from];
+        while (to < b->delta_count && b->deltas[to].who == d->who)
+            to++;
+        TRY(add_used(db, a, d, to - from));
+        if (kinds[d->who].lease)
+            TRY(lower_leases(db, a, node, d, to - from));
+    }
     return NULL;
 }
 

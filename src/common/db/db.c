@@ -231,8 +231,7 @@ struct err *db_insert(struct db *db, struct arena *a, const struct table *t, voi
     return NULL;
 }
 
-// Few sizes, so that few statements are prepared.
-static size_t chunk_of(size_t left, size_t columns)
+size_t db_chunk_of(size_t left, size_t columns)
 {
     static const size_t sizes[] = {64, 16, 4};
     for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
@@ -248,9 +247,9 @@ static struct err *write_chunks(struct db *db, struct arena *a, struct sql_key s
     const struct table *t = statement.table;
     size_t columns = table_written(t), chunk;
     struct field_value *params =
-        NEW_ARRAY(a, struct field_value, chunk_of(count, columns) * columns);
+        NEW_ARRAY(a, struct field_value, db_chunk_of(count, columns) * columns);
     for (; count; rows += chunk * t->row_size, count -= chunk) {
-        chunk = chunk_of(count, columns);
+        chunk = db_chunk_of(count, columns);
         statement.rows = (int)chunk;
         size_t n = 0;
         for (size_t i = 0; i < chunk; i++)
@@ -265,7 +264,7 @@ static struct err *write_all(struct db *db, struct arena *a, struct sql_key stat
 {
     if (count == 0)
         return NULL;
-    if (db->in_tx || chunk_of(count, table_written(statement.table)) == count)
+    if (db->in_tx || db_chunk_of(count, table_written(statement.table)) == count)
         return write_chunks(db, a, statement, rows, count);
     TX tx = tx_begin(db, a);
     TRY(tx.failed);

@@ -85,6 +85,12 @@ struct err *db_has_column(struct db *db, struct arena *a, const char *table, con
 struct err *db_drop_index(struct db *db, struct arena *a, const struct table *t,
                           struct table_index index);
 
+struct db_where {
+    const char *sql;
+    size_t count;
+    const struct field_value *params;
+};
+
 // --- statements ---------------------------------------------------------------
 //
 // db_find(db, a, &token_table, &token, "[key] = ?", P(key))   err_not_found if there is none
@@ -127,6 +133,21 @@ struct err *db_upsert(struct db *db, struct arena *a, const struct table *t, con
 struct err *db_upsert_all(struct db *db, struct arena *a, const struct table *t, const void *rows,
                           size_t count, const char *unique);
 
+// Changes many rows, each by numbers of its own, in few statements. `rows` has for each row its key
+// and a value for each of the sets; keys ascend. *changed counts the rows that were there.
+//     struct db_each each = {"users", "id", {{"used", "used + ?"}, {"seen_at", "?"}}, .shared =
+//     true}; TRY(db_update_each(db, a, &changed, &each, (int64_t[]){1, 10, now, 2, 20, now}, 2));
+struct db_each {
+    const char *table, *key;
+    struct db_each_set {
+        const char *column, *becomes; // an expression with one `?`
+    } sets[4];                        // ends with {0}
+    bool shared;                      // others do the same: rows are locked in the keys' order
+    struct db_where where;            // what else must hold; .sql NULL: nothing
+};
+struct err *db_update_each(struct db *db, struct arena *a, int64_t *changed,
+                           const struct db_each *each, const int64_t *rows, size_t count);
+
 #define P(v)                                                                                       \
     _Generic((v),                                                                                  \
         bool: p_int,                                                                               \
@@ -148,11 +169,6 @@ static inline struct field_value p_text(const char *v)
     return (struct field_value){FIELD_TEXT, {.s = v}};
 }
 
-struct db_where {
-    const char *sql;
-    size_t count;
-    const struct field_value *params;
-};
 #define DB_WHERE(...) DB_WHERE_(__VA_ARGS__, {0})
 #define DB_WHERE_(sql_, ...)                                                                       \
     ((struct db_where){                                                                            \

@@ -94,4 +94,8 @@ void db_disconnect(struct db *db);
 // The driver's `command`, and what its failure means for the connection.
 struct err *db_command(struct db *db, struct arena *a, const char *sql);
 
+// How many of so many rows the next statement takes, with so many values each: few sizes, so that
+// few statements are prepared.
+size_t db_chunk_of(size_t left, size_t columns);
+
 extern const struct db_driver sqlite_driver, postgres_driver, mysql_driver;

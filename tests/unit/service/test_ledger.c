@@ -370,6 +370,38 @@ static void leases_that_sql_forgot(void **state)
     assert_int_equal(books_int(b, "SELECT used_quota FROM users"), 400);
 }
 
+// Of many in one batch, the lease of one.
+static void one_lease_that_sql_forgot(void **state)
+{
+    enum { USERS = 30 };
+    struct books *b = *state;
+    int64_t users[USERS];
+    for (int i = 0; i < USERS; i++) {
+        users[i] = books_user(b, 5000);
+        struct account *account = account_hold(ACCOUNT_USER, users[i]);
+        assert_true(books_reserve(b, account, 400));
+        account_release(account);
+    }
+    DB(db);
+    assert_fine(db_lease(b->pool, b->a, &db));
+    assert_fine(db_exec(db, b->a, NULL, "UPDATE users SET quota = 5000 WHERE id = ?", P(users[7])));
+    assert_fine(db_exec(db, b->a, NULL, "DELETE FROM leases WHERE owner_id = ?", P(users[7])));
+    db_return(db);
+    db = NULL;
+    for (int i = 0; i < USERS; i++)
+        books_settle(i, users[i], 0, 100 + i, 0);
+    books_flush(b, USERS);
+    int64_t used = books_int(
+        b, arena_printf(b->a, "SELECT used_quota FROM users WHERE id = %lld", (long long)users[7]));
+    int64_t left = books_int(
+        b, arena_printf(b->a, "SELECT quota FROM users WHERE id = %lld", (long long)users[7]));
+    assert_int_equal(used, 107);
+    assert_int_equal(left, 5000 - 107);
+    for (int i = 0; i < USERS; i++)
+        if (i != 7)
+            books_balance(b, users[i], 5000);
+}
+
 static void texts_no_column_takes(void **state)
 {
     struct books *b = *state;
@@ -543,6 +575,7 @@ int main(void)
         TEST(stop_and_start_again),
         TEST(other_nodes_and_databases_are_refused),
         TEST(leases_that_sql_forgot),
+        TEST(one_lease_that_sql_forgot),
         TEST(texts_no_column_takes),
         TEST(many_spend_little_exactly),
         TEST(many_spend_all_they_want),

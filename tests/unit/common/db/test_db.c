@@ -189,6 +189,44 @@ static struct item *many(struct arena *a, size_t n)
     return rows;
 }
 
+enum { EACH = 87 }; // 64 + 16 + 4 + 1 + 1 + 1 in statements
+
+// Row by row as if each had been updated alone; one is not there, one is another user's.
+static void updates_each(void **state)
+{
+    struct fixture *x = *state;
+    int64_t numbers[EACH * 3], changed, n = 0;
+    for (int i = 0; i < EACH - 1; i++) {
+        struct item item = fixture_item(i == 70 ? 2 : 1, arena_printf(x->a, "item %d", i));
+        assert_fine(db_insert(x->db, x->a, &item_table, &item));
+    }
+    for (int64_t i = 0; i < EACH; i++) {
+        numbers[n++] = i + 1;
+        numbers[n++] = (i + 1) * 1000000007;
+        numbers[n++] = i % 5;
+    }
+    struct db_each each = {"items",
+                           "id",
+                           {{"made_at", "made_at + ?"}, {"level", "?"}},
+                           .shared = true,
+                           .where = DB_WHERE("user_id = ?", P(1))};
+    struct rows before, after;
+    assert_fine(db_list(x->db, x->a, &item_table, &before, "ORDER BY id"));
+    assert_fine(db_update_each(x->db, x->a, &changed, &each, numbers, EACH));
+    assert_int_equal(changed, EACH - 2);
+    assert_fine(db_list(x->db, x->a, &item_table, &after, "ORDER BY id"));
+    for (int i = 0; i < EACH - 1; i++) {
+        const struct item *was = (const struct item *)before.items + i;
+        const struct item *is = (const struct item *)after.items + i;
+        bool his = was->user_id == 1;
+        assert_int_equal(is->made_at, was->made_at + (his ? numbers[i * 3 + 1] : 0));
+        assert_int_equal(is->level, his ? numbers[i * 3 + 2] : was->level);
+        assert_string_equal(is->name, was->name);
+    }
+    assert_fine(db_update_each(x->db, x->a, &changed, &each, numbers, 0));
+    assert_int_equal(changed, 0);
+}
+
 static void inserts_many(void **state)
 {
     struct fixture *x = *state;
@@ -544,6 +582,7 @@ int main(void)
         T(updates_by_key),
         T(update_only_keeps_columns_apart),
         T(upserts),
+        T(updates_each),
         T(inserts_many),
         T(inserts_all_or_none),
         T(lists_without_waste),

@@ -301,6 +301,53 @@ static void deadlocks_are_tried_again(void **state)
     assert_int_equal(ask(x, x->db, "SELECT SUM(level) FROM items"), 8);
 }
 
+struct each_on_thread {
+    struct arena *a;
+    struct db *db;
+    struct err *failed;
+};
+
+static void *update_both(void *arg)
+{
+    struct each_on_thread *t = arg;
+    int64_t changed;
+    struct db_each each = {"items", "id", {{"level", "level + ?"}}, .shared = true};
+    TX tx = tx_begin(t->db, t->a);
+    t->failed =
+        db_update_each(t->db, t->a, &changed, &each, (int64_t[]){1, 10, 2, 10, 3, 10, 4, 10}, 4);
+    if (!t->failed)
+        t->failed = tx_commit(&tx, t->a);
+    return NULL;
+}
+
+// Where the rows lie in another order than that of their keys.
+static void many_rows_are_locked_in_order(void **state)
+{
+    struct fixture *x = *state;
+    pthread_t thread;
+    struct each_on_thread t = {.a = arena_new(), .db = another(x)};
+    for (int i = 1; i <= 4; i++)
+        add(x, x->db, i, "a");
+    for (int i = 4; i >= 1; i--)
+        assert_fine(db_exec(x->db, x->a, NULL, "UPDATE items SET level = 0 WHERE id = ?", P(i)));
+    if (postgres) // as it would choose by itself for larger parts of a table
+        assert_fine(
+            db_command(t.db, x->a, "SET enable_indexscan = off; SET enable_bitmapscan = off"));
+    TX tx = tx_begin(x->db, x->a);
+    assert_fine(db_exec(x->db, x->a, NULL, "UPDATE items SET level = 1 WHERE id = 1"));
+    assert_int_equal(pthread_create(&thread, NULL, update_both, &t), 0);
+    usleep(300 * 1000); // it waits for the first row, and has none of the others
+    struct err *e = db_exec(x->db, x->a, NULL, "UPDATE items SET level = 1 WHERE id = 4");
+    struct err *end = tx_commit(&tx, x->a);
+    pthread_join(thread, NULL);
+    assert_fine(e);
+    assert_fine(end);
+    assert_fine(t.failed);
+    db_disconnect(t.db);
+    arena_free(t.a);
+    assert_int_equal(ask(x, x->db, "SELECT SUM(level) FROM items"), 42);
+}
+
 // --- connections that end -------------------------------------------------------------
 
 static void lost_connections_are_replaced(void **state)
@@ -500,6 +547,7 @@ int main(void)
         T(rows_of_others_are_waited_for),
         T(alone_is_alone),
         T(deadlocks_are_tried_again),
+        T(many_rows_are_locked_in_order),
         T(lost_connections_are_replaced),
         T(lost_while_idle),
         T(lost_inside_a_transaction),
