@@ -56,7 +56,9 @@ async function sqlite(): Promise<Engine> {
   const folder = mkdtempSync(join(tmpdir(), "tf-scale-"));
   const file = join(folder, "logs.db");
   const db = new Database(file, { create: true });
-  db.exec("PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 5000; PRAGMA synchronous = OFF; PRAGMA cache_size = -200000");
+  db.exec(
+    "PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 5000; PRAGMA synchronous = OFF; PRAGMA cache_size = -200000",
+  );
   return {
     name: "SQLite",
     dsn: `sqlite:${file}`,

@@ -23,6 +23,8 @@ export interface Database {
   title: string;
   /** Of a user who may make databases; "" where the server is not installed. */
   dsn: string;
+  /** Of the server; 0 where there is none. */
+  pid: number;
 }
 
 interface State {
@@ -198,7 +200,7 @@ async function launch(): Promise<State> {
   makeCertificates(folder);
   for (const { start, ...names } of servers) {
     const [dsn, pid] = await start(folder);
-    state.databases.push({ ...names, dsn });
+    state.databases.push({ ...names, dsn, pid });
     if (pid) state.pids.push(pid);
     note();
   }
