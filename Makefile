@@ -29,7 +29,7 @@ ninja --quiet -C build/$(1) | { grep -v 'no work to do' || true; }
 endef
 
 .PHONY: all build run test check fmt clean setup setup-test setup-all release asan tsan gcc clang \
-	bench fuzz matrix web web-dev web-types dist crash cluster faults soak agents logs
+	bench fuzz matrix web web-dev web-types dist crash cluster faults soak agents logs traffic growth
 
 all: build
 
@@ -114,6 +114,13 @@ soak: $(PROOF)
 # Pages of a log of so many rows, on every database.
 logs: $(PROOF)
 	@$(BUN) tests/scale/logs.ts --rows $(or $(ROWS),1000000) --on $(or $(ON),sqlite$(comma)postgres$(comma)mysql)
+
+# What the database and Redis see of a thousand requests; what a node's memory grows by.
+traffic: $(PROOF)
+	@$(BUN) tests/scale/traffic.ts --on $(or $(ON),postgres$(comma)mysql)
+
+growth: $(PROOF)
+	@$(BUN) tests/scale/growth.ts --keys $(or $(KEYS),100000) --channels $(or $(CHANNELS),10000)
 
 fuzz: setup-all
 	@$(MAKE) fuzz-build

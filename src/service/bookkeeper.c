@@ -242,10 +242,10 @@ static struct err *write_batch(struct bookkeeper *k, struct arena *a, struct bat
     TRY(move_position(db, a, k, to, already));
     if (*already)
         return NULL;
-    if (k->what & BOOK_BALANCES)
-        TRY(write_balances(db, a, k->node, b));
     if (k->what & BOOK_LOG)
         TRY(write_log(db, a, b));
+    if (k->what & BOOK_BALANCES) // last: rows that all nodes write, and wait for
+        TRY(write_balances(db, a, k->node, b));
     k->pending = to;
     return tx_commit(&tx, a);
 }

@@ -5,7 +5,7 @@
 //     rollup_add(r, &row);                         // for each; its texts must live as long as r
 //     TRY(rollup_write(db, a, r));                 // in the transaction that inserts the rows
 //
-// Last in a transaction: every node writes the rows of an hour's models, and waits for who did.
+// Late in a transaction: every node writes the rows of an hour's models, and waits for who did.
 
 #pragma once
 #include "model/log.h"

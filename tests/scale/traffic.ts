@@ -169,7 +169,7 @@ class Stage {
     return Number(row["n"]);
   }
 
-  /** Of the process and all it has started, also of those that have ended since it was last asked. */
+  /** Of the process and all it has started, those that have ended since among them. */
   private readonly spent = new Map<number, number>();
   private cpu(pid: number): number {
     const pids = tree(pid);
