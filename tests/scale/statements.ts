@@ -63,7 +63,7 @@ export function postgres(tally: Tally): Listener {
 const COM_QUERY = 3;
 const COM_STMT_EXECUTE = 23;
 
-/** Packets: a length of 24 bits and a number, which is 0 for commands. Prepared ones have no text. */
+/** Packets: a length of 24 bits and a number, 0 for commands. Prepared ones have no text. */
 export function mysql(tally: Tally): Listener {
   return packets(
     (bytes) => 4 + bytes.readUIntLE(0, 3),
