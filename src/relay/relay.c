@@ -508,8 +508,9 @@ static void finish(struct relay *r)
         relay_refuse_said(r, r->failed); // the exchange ends, and with it the relay
         return;
     }
-    count_answer(r, r->gone ? err_client_gone.status : 200);
     if (r->own_answer && !r->gone) {
+        r->first_ms = clock_steady_ms();
+        count_answer(r, 200);
         struct buf out = r->out;
         r->out = BUF(0);
         release(r);
@@ -523,6 +524,8 @@ static void finish(struct relay *r)
         break_off(r);
     else if (!r->gone)
         relay_answer_finish(r);
+    count_answer(r,
+                 r->gone ? err_client_gone.status : 200); // of whole answers the head has just left
     release(r);
     exchange_end(x);
 }
@@ -544,6 +547,8 @@ struct err *relay_setup(struct arena *a, const struct boot *boot, struct db_pool
     shared.streams = metric_cell(METRIC_OPEN_STREAMS, NULL);
     shared.retries = metric_cell(METRIC_RETRIES, NULL);
     metric_read_with(METRIC_LIMIT_SUBJECTS, limit_subjects);
+    metric_read_with(METRIC_CONNECTIONS, http_connections);
+    metric_read_with(METRIC_UPSTREAM_CONNECTIONS, client_connections);
     relay_settle_setup();
     directory_setup();
     keep_setup(pool);

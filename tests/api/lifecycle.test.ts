@@ -228,6 +228,64 @@ describe("a running server", () => {
     }
   });
 
+  test("its numbers move", async () => {
+    const { server } = gw;
+    const read = async (): Promise<Map<string, number>> => {
+      const lines = (await (await fetch(`${server.url}/metrics`)).text()).split("\n");
+      return new Map(
+        lines.map((line) => [line.replace(/ \S+$/, ""), Number(line.slice(line.lastIndexOf(" ")))]),
+      );
+    };
+    await until(
+      "all is booked",
+      async () => (await server.metric("tf_journal_pending_records")) === 0,
+    );
+    const before = await read();
+    const rose = (now: Map<string, number>, name: string): number =>
+      (now.get(name) ?? 0) - (before.get(name) ?? 0);
+    const wish: Directives = { usage: { input: 100, cached: 20, write_5m: 30, output: 7 } };
+    const ask = (more: object, how: Directives = wish) =>
+      gw.post(PATHS.claude, question("claude", "claude-opus-5", how, { ...more }));
+    const [whole, stream] = [
+      await receive(await ask({})),
+      await receive(await ask({ stream: true })),
+    ];
+    const failed = await receive(await ask({}, { status: 500 }));
+    expect([whole.status, stream.status, failed.status]).toEqual([200, 200, 502]);
+    const { rest } = await begin("measured");
+    const during = await read();
+    expect(rose(during, "tf_open_streams")).toBe(1);
+    expect(during.get("tf_client_connections")).toBeGreaterThan(0);
+    expect(during.get("tf_upstream_connections")).toBeGreaterThan(0);
+    expect(during.get("tf_db_connections")).toBeGreaterThan(0);
+    gw.fake.release("measured");
+    await rest();
+    await until(
+      "all is booked",
+      async () => (await server.metric("tf_journal_pending_records")) === 0,
+    );
+    const now = await read();
+    const chat = 'dialect="claude",mode="chat"';
+    const [first] = now.keys().filter((name) => name.startsWith("tf_upstream_errors_total"));
+    expect(first).toContain(`channel="${gw.claudeChannel.id}"`);
+    const changes = {
+      [`tf_requests_total{${chat},status="200"}`]: 2,
+      [`tf_requests_total{${chat},status="502"}`]: 1,
+      [`tf_request_duration_seconds_count{${chat}}`]: 3,
+      [`tf_request_duration_seconds_bucket{${chat},le="+Inf"}`]: 3,
+      [`tf_first_byte_seconds_count{${chat}}`]: 2,
+      'tf_tokens_total{kind="cache_read"}': 40,
+      'tf_tokens_total{kind="cache_write"}': 60,
+      tf_open_streams: 0,
+      [first ?? ""]: 1,
+    };
+    for (const [name, by] of Object.entries(changes))
+      expect([name, rose(now, name)]).toEqual([name, by]);
+    const held = (await server.logs({ model_name: "gpt-4o" }))[0];
+    const cost = 2 * (100 + 20 * 0.1 + 30 * 1.25 + 7 * 5) * 2 + (held?.quota ?? 0);
+    expect(rose(now, "tf_quota_total")).toBe(cost);
+  });
+
   test("SIGTERM lets a running stream finish, takes no new work, and exits with 0", async () => {
     const { response, rest } = await begin("drain");
     const requestId = response.headers.get("x-request-id") ?? "";

@@ -76,8 +76,9 @@ struct err *call_check(struct call *c);
 struct client *client_new(struct loop *loop);
 // Cancels nothing by itself: all calls must be done. on_closed follows when every socket is closed.
 void client_close(struct client *c, void (*on_closed)(void *), void *arg);
-int client_idle(const struct client *c); // kept connections, for metrics
+int client_idle(const struct client *c); // kept connections
 int client_active(const struct client *c);
+int64_t client_connections(void); // of all clients; from any thread
 
 void call_start(struct call *c);
 void call_pause(struct call *c); // no callback until call_resume: the socket is not read

@@ -3,6 +3,7 @@
 #include "common/http/link.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,8 @@ enum {
     QUEUE_STEP = 256 * 1024, // plain bytes queued at once, so that a stalled upstream is noticed
     CIPHER_STEP = 64 * 1024, // plain bytes encrypted at once, so that little waits in memory
 };
+
+static _Atomic int64_t open_connections; // of all clients
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
 static void send_more(struct client_conn *conn);
@@ -80,6 +83,7 @@ struct client_conn *link_new(struct client *client, struct upstream *u)
         conn = mem_new(sizeof(*conn));
     }
     client->parts++;
+    atomic_fetch_add(&open_connections, 1);
     conn->client = client;
     conn->upstream = u;
     u->refs++;
@@ -89,9 +93,15 @@ struct client_conn *link_new(struct client *client, struct upstream *u)
     return conn;
 }
 
+int64_t client_connections(void)
+{
+    return atomic_load(&open_connections);
+}
+
 void link_release(struct client_conn *conn)
 {
     struct client *client = conn->client;
+    atomic_fetch_sub(&open_connections, 1);
     dial_free(conn->dial);
     tls_free(conn->tls);
     reply_drop(conn);

@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,8 @@
 #include "common/rand.h"
 
 enum { BACKLOG = 4096 };
+
+static _Atomic int64_t open_connections; // of all servers
 
 const struct http_limits http_default_limits = {
     .header_bytes = 64 * 1024,
@@ -111,6 +114,7 @@ void server_accepted(struct http_server *s, struct conn *c)
         s->first->prev = c;
     s->first = c;
     s->count++;
+    atomic_fetch_add(&open_connections, 1);
 }
 
 void server_lost(struct http_server *s, struct conn *c)
@@ -122,6 +126,7 @@ void server_lost(struct http_server *s, struct conn *c)
     if (c->next)
         c->next->prev = c->prev;
     s->count--;
+    atomic_fetch_sub(&open_connections, 1);
     free(c);
     settle(s);
 }
@@ -278,6 +283,11 @@ struct err *http_server_new(struct arena *a, struct loop *loop, const char *host
 int http_server_port(const struct http_server *s)
 {
     return s->port;
+}
+
+int64_t http_connections(void)
+{
+    return atomic_load(&open_connections);
 }
 
 int http_server_connections(const struct http_server *s)

@@ -89,6 +89,7 @@ struct err *http_server_new(struct arena *a, struct loop *loop, const char *host
 struct err *http_port_free(struct arena *a, const char *host, int port);
 int http_server_port(const struct http_server *s);
 int http_server_connections(const struct http_server *s);
+int64_t http_connections(void); // of all servers; from any thread
 
 // Closes the listener and idle connections; running exchanges finish, their answers say
 // "Connection: close". on_drained (may be NULL) follows when the last connection is gone.
