@@ -391,6 +391,8 @@ static int check(struct arena *a)
         e = db_lease(node.pool, a, &db);
     if (!e)
         e = settings_load(db, a, &settings, &odd);
+    if (!e)
+        e = setup_check(db, a, &node.boot);
     if (!e && *odd)
         e = err_new(a, &err_field_invalid, "stored options: %s", odd);
     db_return(db);

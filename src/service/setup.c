@@ -59,18 +59,28 @@ static struct err *make_root(struct db *db, struct arena *a, const char *usernam
     return user_create(db, a, out);
 }
 
-static struct err *root_from(struct db *db, struct arena *a, const struct boot *boot)
+// An operator must hear which variable it is.
+static struct err *named(struct arena *a, struct err *e)
+{
+    const char *which = !e                              ? NULL
+                        : e->kind == &err_password_weak ? "INITIAL_ROOT_PASSWORD"
+                        : e->kind == &err_name_invalid  ? "INITIAL_ROOT_USERNAME"
+                                                        : NULL;
+    return which ? err_new(a, e->kind, "%s: %s", which, e->detail) : e;
+}
+
+static struct err *root_from(struct db *db, struct arena *a, const struct boot *boot, bool keep)
 {
     struct user root;
     TX tx = tx_begin(db, a);
     TRY(tx.failed);
-    TRY(make_root(db, a, text_is_empty(boot->root_username) ? "root" : boot->root_username,
-                  boot->root_password, &root));
+    TRY(named(a, make_root(db, a, text_is_empty(boot->root_username) ? "root" : boot->root_username,
+                           boot->root_password, &root)));
     if (!text_is_empty(boot->root_access_token))
         TRY(user_set_access_token(db, a, &root, boot->root_access_token));
     if (!text_is_empty(boot->root_token))
         TRY(add_token(db, a, &root, boot->root_token));
-    return tx_commit(&tx, a);
+    return keep ? tx_commit(&tx, a) : NULL;
 }
 
 // An address that a browser on this machine can open.
@@ -93,12 +103,19 @@ struct err *setup_root(struct db *db, struct arena *a, const struct boot *boot, 
     if (done)
         return NULL;
     if (!text_is_empty(boot->root_password)) {
-        struct err *e = root_from(db, a, boot);
+        struct err *e = root_from(db, a, boot, true);
         return e && e->kind == &err_setup_done ? NULL : e; // another node was first
     }
     rand_text(setup_token, SETUP_TOKEN_SIZE);
     *link = link_of(a, boot);
     return NULL;
+}
+
+struct err *setup_check(struct db *db, struct arena *a, const struct boot *boot)
+{
+    bool done = false;
+    TRY(setup_is_done(db, a, &done));
+    return done || text_is_empty(boot->root_password) ? NULL : root_from(db, a, boot, false);
 }
 
 static bool token_fits(const char *token)

@@ -11,6 +11,9 @@ enum { ROOT_QUOTA = 100000000 };
 // we end. Otherwise *link is NULL.
 struct err *setup_root(struct db *db, struct arena *a, const struct boot *boot, const char **link);
 
+// Could it be made? Nothing is kept.
+struct err *setup_check(struct db *db, struct arena *a, const struct boot *boot);
+
 // By the link's token: err_setup_done when a root exists, err_setup_token_invalid.
 struct err *setup_by_link(struct db *db, struct arena *a, const char *token, const char *username,
                           const char *password, struct user *out);

@@ -1,7 +1,7 @@
 // Starting, stopping, and what the program says about itself.
 import { afterEach, describe, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { books } from "../support/books";
@@ -52,6 +52,16 @@ describe("the command line", () => {
     }
   });
 
+  test("--help and .env.example name the same settings, with the same defaults", async () => {
+    const { stdout } = await run(["--help"]);
+    const file = readFileSync(join(import.meta.dir, "../../.env.example"), "utf8");
+    const told = [...stdout.matchAll(/^ {2}([A-Z_]+) +(\S*)$/gm)].map(([, ...pair]) =>
+      pair.join("="),
+    );
+    const listed = [...file.matchAll(/^[A-Z_]+=.*$/gm)].map(([line]) => line);
+    expect(listed.toSorted()).toEqual(told.toSorted());
+  });
+
   test("--version names itself", async () => {
     const { status, stdout } = await run(["--version"]);
     expect(status).toBe(0);
@@ -81,6 +91,11 @@ describe("the command line", () => {
     ["a folder that cannot be", { DATA_DIR: "/dev/null/data" }],
     ["a log level that is none", { LOG_LEVEL: "loud" }],
     ["a proxy that is none", { TRUSTED_PROXIES: "10.0.0.0/99" }],
+    ["a password for root that is too short", { INITIAL_ROOT_PASSWORD: "short" }],
+    [
+      "a name for root that is too long",
+      { INITIAL_ROOT_USERNAME: "r".repeat(30), INITIAL_ROOT_PASSWORD: "long enough" },
+    ],
   ];
   test.each(broken)("--check is not content with %s", async (_name, env) => {
     const { status, stdout, stderr } = await run(["--check"], env);
