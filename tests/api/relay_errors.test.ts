@@ -219,6 +219,33 @@ describe("retries", () => {
     }
   });
 
+  test("begin elsewhere while a channel that keeps failing rests", async () => {
+    const was = [
+      await gw.server.option("BreakerFailures"),
+      await gw.server.option("BreakerRestSeconds"),
+    ];
+    await gw.server.setOption("BreakerFailures", "2");
+    await gw.server.setOption("BreakerRestSeconds", "2");
+    const { model, a, second } = await pair();
+    const b = a.replace(/a$/, "b");
+    const wish: Directives = { at: { [a]: { status: 503 } } };
+    for (let i = 0; i < 3; i++) expect((await ask("openai", model, wish)).status).toBe(200);
+    expect(asked(model)).toEqual([a, b, a, b, b]);
+    // asked last is not asked never
+    await gw.server.admin.put("/api/channel/", { id: second.id, status: 2 });
+    expect((await ask("openai", model, {})).status).toBe(200);
+    expect(asked(model).at(-1)).toBe(a);
+    // which has closed it; two failures open it again, and its rest ends by itself
+    await gw.server.admin.put("/api/channel/", { id: second.id, status: 1 });
+    for (let i = 0; i < 2; i++) await ask("openai", model, wish);
+    await until("it is tried again", async () => {
+      expect((await ask("openai", model, {})).status).toBe(200);
+      return asked(model).at(-1) === a;
+    });
+    await gw.server.setOption("BreakerFailures", was[0]);
+    await gw.server.setOption("BreakerRestSeconds", was[1]);
+  });
+
   test("are billed once", async () => {
     const { model, a } = await pair();
     const wish: Directives = { at: { [a]: { status: 500 } } };
