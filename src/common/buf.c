@@ -59,16 +59,6 @@ void buf_add_slow(struct buf *b, const char *s, size_t n)
     buf_grew(b, n);
 }
 
-void buf_puts(struct buf *b, const char *s)
-{
-    buf_add(b, s, strlen(s));
-}
-
-void buf_str(struct buf *b, struct str s)
-{
-    buf_add(b, s.p, s.n);
-}
-
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
     va_list args, again;

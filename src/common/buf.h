@@ -18,8 +18,6 @@ struct buf {
 void buf_free(struct buf *b);  // gives the memory back; the buffer stays usable
 void buf_clear(struct buf *b); // forgets the bytes, keeps the memory
 void buf_add_slow(struct buf *b, const char *s, size_t n); // where there is no room yet
-void buf_puts(struct buf *b, const char *s);
-void buf_str(struct buf *b, struct str s);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_int(struct buf *b, int64_t v); // decimal, without printf's cost
 void buf_drop(struct buf *b, size_t n); // forget the first n bytes
@@ -40,6 +38,16 @@ static inline void buf_add(struct buf *b, const char *s, size_t n)
     } else {
         buf_add_slow(b, s, n);
     }
+}
+
+static inline void buf_puts(struct buf *b, const char *s)
+{
+    buf_add(b, s, strlen(s));
+}
+
+static inline void buf_str(struct buf *b, struct str s)
+{
+    buf_add(b, s.p, s.n);
 }
 
 static inline void buf_free_at(struct buf *b)

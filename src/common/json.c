@@ -227,6 +227,8 @@ static bool too_deep(yyjson_doc *doc)
 {
     const yyjson_val *ends[JSON_DEPTH_MAX];
     int depth = 0;
+    if (yyjson_doc_get_val_count(doc) <= JSON_DEPTH_MAX)
+        return false; // as most payloads of streams
     yyjson_val *v = yyjson_doc_get_root(doc), *end = v + yyjson_doc_get_val_count(doc);
     for (; v < end; v++) {
         while (depth && v >= ends[depth - 1])

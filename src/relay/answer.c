@@ -422,6 +422,8 @@ static struct err *feed_frames(struct relay *r, bool last)
     arena_reset(r->joined);
     if (!r->translated)
         look_for_sign(r);
+    else if (!r->out.cap && r->in.n < r->out.limit)
+        buf_room(&r->out, r->in.n); // about as much
     TRY(read_frames(r, false));
     if (last && !r->reader.ended)
         TRY(read_last(r));

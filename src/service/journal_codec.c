@@ -14,11 +14,9 @@ static void put_varint(struct buf *out, uint64_t v)
 {
     char bytes[10];
     size_t n = 0;
-    do {
-        bytes[n] = (char)(v & 0x7f);
-        v >>= 7;
-        bytes[n++] |= (char)(v ? 0x80 : 0);
-    } while (v);
+    for (; v > 0x7f; v >>= 7)
+        bytes[n++] = (char)(v | 0x80);
+    bytes[n++] = (char)v;
     buf_add(out, bytes, n);
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,6 +79,12 @@ static struct err *insist(sqlite3 *db, struct arena *a, const char *sql, int64_t
 
 // --- opening ------------------------------------------------------------------
 
+// Counting SQLite's memory, which nobody asks for, would take a lock for each piece of it.
+static void configure(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 // The file holds password hashes: readable by its owner only, and with it -wal and -shm.
 static struct err *create_file(struct arena *a, const char *path)
 {
@@ -120,6 +127,8 @@ static struct err *sqlite_open(struct db *db, struct arena *a, const char *dsn)
     const char *path = dsn + strlen("sqlite:");
     if (text_is_empty(path))
         return err_new(a, &err_db_unavailable, "no file named in the DSN");
+    static pthread_once_t configured = PTHREAD_ONCE_INIT;
+    pthread_once(&configured, configure);
     TRY(create_file(a, path));
     struct link *link = mem_new(sizeof(*link));
     db->link = link;

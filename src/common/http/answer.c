@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/http/conn.h"
+#include "common/http/send.h"
 
 enum { PIECES_MAX = 24, COMPRESS_FROM = 1024, LARGEST_KEPT = 256 * 1024 };
 // What is put off may be in three: before what is held, that itself, and behind it.
@@ -112,7 +113,7 @@ static void push_raw(struct conn *c, const uv_buf_t *pieces, int count)
         return;
     ssize_t taken = 0;
     if (!in_queue(c))
-        taken = uv_try_write((uv_stream_t *)&c->tcp, pieces, (unsigned)count);
+        taken = send_at_once(&c->tcp, pieces, (unsigned)count);
     if (taken < 0 && taken != UV_EAGAIN) {
         conn_close(c);
         return;

@@ -12,6 +12,7 @@
 #include "common/http/dial.h"
 #include "common/http/proxy.h"
 #include "common/http/reply.h"
+#include "common/http/send.h"
 
 enum {
     QUEUE_STEP = 256 * 1024, // plain bytes queued at once, so that a stalled upstream is noticed
@@ -320,7 +321,7 @@ void link_write(struct client_conn *conn, struct str bytes)
     if (conn->write_failed)
         return;
     uv_buf_t one = uv_buf_init((char *)bytes.p, (unsigned)bytes.n);
-    int rc = conn->writes ? UV_EAGAIN : uv_try_write(stream_of(conn), &one, 1);
+    ssize_t rc = conn->writes ? UV_EAGAIN : send_at_once(&conn->tcp, &one, 1);
     if (rc < 0 && rc != UV_EAGAIN) {
         on_write_failed(conn);
         return;
@@ -375,7 +376,7 @@ static void send_plain(struct client_conn *conn)
     uv_buf_t parts[1 + CALL_PIECES];
     size_t total;
     unsigned n = pending(conn, SIZE_MAX, parts, &total);
-    int rc = uv_try_write(stream_of(conn), parts, n);
+    ssize_t rc = send_at_once(&conn->tcp, parts, n);
     if (rc < 0 && rc != UV_EAGAIN) {
         on_write_failed(conn);
         return;

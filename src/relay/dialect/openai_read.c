@@ -238,11 +238,14 @@ static struct err *read_annotations(struct chat_reader *r, struct chat_choice *c
     return NULL;
 }
 
-// A delta, or a whole message: they have the same members.
+// A delta, or a whole message: they have the same members. Most have nothing but the text.
 static struct err *read_message(struct chat_reader *r, struct chat_choice *c, yyjson_val *message)
 {
+    yyjson_val *content = yyjson_obj_get(message, "content");
+    if (yyjson_is_str(content) && yyjson_obj_size(message) == 1)
+        return read_content(r, c, content);
     TRY(read_thinking(r, c, message));
-    TRY(read_content(r, c, yyjson_obj_get(message, "content")));
+    TRY(read_content(r, c, content));
     TRY(read_annotations(r, c, message));
     TRY(say(r, c, PART_REFUSAL, json_str_at(message, "refusal")));
     return read_calls(r, c, message);
@@ -280,7 +283,8 @@ static struct err *read_body(struct chat_reader *r, yyjson_val *body)
     }
     if (!r->started && is_prelude(body))
         return NULL;
-    TRY(chat_start(r, json_str_at(body, "id"), json_str_at(body, "model")));
+    if (!r->started)
+        TRY(chat_start(r, json_str_at(body, "id"), json_str_at(body, "model")));
     yyjson_arr_foreach(yyjson_obj_get(body, "choices"), i, max, choice)
     {
         TRY(read_choice(r, choice));
