@@ -29,7 +29,7 @@ ninja --quiet -C build/$(1) | { grep -v 'no work to do' || true; }
 endef
 
 .PHONY: all build run test check fmt clean setup setup-test setup-all release asan tsan gcc clang \
-	bench fuzz matrix web web-dev web-types dist crash cluster faults soak agents logs traffic growth
+	bench fuzz matrix web web-dev web-types pictures dist crash cluster faults soak agents logs traffic growth
 
 all: build
 
@@ -152,6 +152,11 @@ web-dev: web/node_modules/.installed
 # web/src/models/api.ts from what the program says about itself.
 web-types:
 	@$(BUN) web/scripts/api_types.ts build/token-factory
+
+# The README's pictures of the console, of the program that is built.
+pictures:
+	@$(BUN) test --timeout 60000 ./tests/web/matrix.test.ts -t README
+	@for name in dashboard log; do cp build/screenshots/readme-$$name.png docs/images/console-$$name.png; done
 
 dist:
 	@echo "make $@: not built yet" >&2; exit 2

@@ -13,7 +13,14 @@ type Job = {
   count: (output: string, status: number) => Count;
   env?: Record<string, string>;
 };
-type Part = { title: string; jobs: () => Job[] | Promise<Job[]>; live?: boolean };
+type Part = {
+  title: string;
+  jobs: () => Job[] | Promise<Job[]>;
+  /** The jobs start servers, and what they say is shown while they run. */
+  live?: boolean;
+  /** So many live jobs at a time. */
+  together?: number;
+};
 
 const root = join(import.meta.dir, "..");
 const bun = process.execPath;
@@ -163,13 +170,18 @@ async function api(): Promise<Job[]> {
 /** The console's helpers and forms, then the console in a browser. */
 function web(): Job[] {
   if (!existsSync("web/package.json")) return [];
+  const rest = readdirSync("tests/web")
+    .filter((name) => name.endsWith(".test.ts") && name !== "matrix.test.ts")
+    .map((name) => `./tests/web/${name}`);
+  const browser = (title: string, ...paths: string[]): Job => ({
+    name: `browser: ${title}`,
+    command: [bun, "test", "--timeout", "60000", ...paths],
+    count: countBun,
+  });
   return [
     { name: "vitest", command: [bun, "tools/vitest.ts"], count: countWire },
-    {
-      name: "browser",
-      command: [bun, "test", "--timeout", "60000", "./tests/web"],
-      count: countBun,
-    },
+    browser("every page in every look", "./tests/web/matrix.test.ts"),
+    browser("what is done there", ...rest),
   ];
 }
 
@@ -183,7 +195,7 @@ const parts: Record<string, Part> = {
   tsan: { title: "unit tests (TSan)", jobs: () => units("tsan", (name) => UNDER_TSAN.test(name)) },
   databases: { title: "unit tests on PostgreSQL and MariaDB (ASan, UBSan)", jobs: databases },
   api: { title: "API tests (the ASan binary)", jobs: api, live: true },
-  web: { title: "the console (the ASan binary)", jobs: web, live: true },
+  web: { title: "the console (the ASan binary)", jobs: web, live: true, together: 2 },
 };
 
 async function collect(stream: ReadableStream<Uint8Array>, live: boolean): Promise<string> {
@@ -260,7 +272,8 @@ async function runPart(part: Part): Promise<Count> {
       total.skipped += count.skipped;
     }
   };
-  await Promise.all(Array.from({ length: part.live ? 1 : availableParallelism() }, worker));
+  const lanes = part.live ? (part.together ?? 1) : availableParallelism();
+  await Promise.all(Array.from({ length: lanes }, worker));
   countReports(total);
   return total;
 }

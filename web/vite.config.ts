@@ -8,14 +8,16 @@ const proxied = ["/api", "/v1", "/v1beta", "/model", "/healthz", "/readyz", "/me
 
 /**
  * Semi's styles come in pieces, some of them late. In a layer they give way to ours wherever they come; only our
- * resets give way to them.
+ * resets give way to them. And they have the font of what is around them.
  */
 const layered: Plugin = {
   name: "semi-in-a-layer",
   enforce: "pre",
   transform(code, id) {
     if (!/@douyinfe[\\/].*\.css$/.test(id)) return undefined;
-    const plain = code.replace(/@charset [^;]+;/g, "");
+    const plain = code
+      .replace(/@charset [^;]+;/g, "")
+      .replace(/font-family:[^;}]+/g, "font-family: inherit");
     return { code: `@layer reset, semi;\n@layer semi {\n${plain}\n}`, map: null };
   },
 };

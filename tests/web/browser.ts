@@ -9,6 +9,7 @@ import { ROOT_PASSWORD } from "../support/server";
 // What runs inside the page; the types of browsers are not those of the rest.
 declare const document: any;
 declare const NodeFilter: any;
+declare const window: any;
 
 export const SCREENSHOTS = join(import.meta.dir, "../../build/screenshots");
 const PROGRAM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(
@@ -88,13 +89,13 @@ export class Visitor {
     await this.quiet();
   }
 
-  /** Logs in, and goes there. */
+  /** As somebody who has logged in, there. */
   async enter(path: string, username = "root", password = ROOT_PASSWORD): Promise<void> {
-    await this.go(`/login?next=${encodeURIComponent(path)}`, "input[name=username]");
-    await this.page.locator("input[name=username]").fill(username);
-    await this.page.locator("input[name=password]").fill(password);
-    await this.page.locator("button[type=submit]").click();
-    await this.page.locator(".tf-page-header").waitFor();
+    const answer = await this.context.request.post("/api/user/login", {
+      data: { username, password },
+    });
+    expect(answer.status()).toBe(200);
+    await this.go(path, ".tf-page-header");
   }
 
   /** Until nothing is loading any more. */
@@ -109,19 +110,25 @@ export class Visitor {
   /** Takes a picture, and notes what is wrong with the page as it is. */
   async inspect(name: string, look: Look, { axe = "all" }: Inspection = {}): Promise<void> {
     await this.quiet();
-    mkdirSync(SCREENSHOTS, { recursive: true });
-    const path = join(SCREENSHOTS, `${name}-${lookName(look)}.png`);
-    await this.page.screenshot({ path, animations: "disabled" });
+    await this.picture(`${name}-${lookName(look)}`);
     const found = [
       ...(await this.page.evaluate(tooWide)),
       ...(await this.page.evaluate(keysShown)),
+      ...(await this.page.evaluate(cutOff)),
       ...(axe === "none" ? [] : await this.grave(axe)),
     ];
     this.complaints.push(...found.map((text) => `${name}: ${text}`));
   }
 
+  async picture(name: string): Promise<void> {
+    mkdirSync(SCREENSHOTS, { recursive: true });
+    const path = join(SCREENSHOTS, `${name}.png`);
+    await this.page.screenshot({ path, animations: "disabled" });
+  }
+
   private async grave(which: "all" | "colours"): Promise<string[]> {
-    await this.page.evaluate(`(() => { ${axe.source} })()`);
+    if (!(await this.page.evaluate("'axe' in globalThis")))
+      await this.page.evaluate(`(() => { ${axe.source} })()`);
     const found = await this.page.evaluate(async (colours) => {
       const run = (globalThis as unknown as { axe: typeof axe }).axe.run;
       const { violations } = await run(
@@ -148,12 +155,35 @@ function tooWide(): string[] {
     : [];
 }
 
+/** Buttons, tabs and tags whose words do not fit into them; they and dialogs that reach out of
+ * the window. */
+function cutOff(): string[] {
+  const found: string[] = [];
+  for (const one of document.querySelectorAll("[role=dialog], [role=menu], [role=tooltip]")) {
+    const { left, right, width } = one.getBoundingClientRect();
+    if (width && (left < -1 || right > window.innerWidth + 1))
+      found.push(`out of the window: ${one.getAttribute("aria-label")}`);
+  }
+  const inWindow = (box: any) => box.right > 0 && box.bottom > 0 && box.top < window.innerHeight;
+  for (const one of document.querySelectorAll("button, [role=tab], .tf-tag, h1, h2, label")) {
+    const box = one.getBoundingClientRect();
+    if (!box.width || !inWindow(box) || one.closest(".tf-visually-hidden, .tf-skip")) continue;
+    const text = one.textContent?.trim();
+    if (one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 1)
+      found.push(`does not fit: ${text}`);
+    // what scrolls or is cut off with an ellipsis by design lies within something narrower
+    const scrolls = one.closest(".tf-table, .tf-scroll, .tf-snippet-tabs, .tf-ellipsis");
+    if (box.right > window.innerWidth + 1 && !scrolls) found.push(`out of the window: ${text}`);
+  }
+  return found;
+}
+
 /** Texts that look like the key of a text. */
 function keysShown(): string[] {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   const found: string[] = [];
   const sections =
-    /^(common|form|table|layout|nav|role|notice|auth|home|model|token|log|bill|setting|error|channel|dashboard|pricing|playground|user|option)\.[a-z_]+$/;
+    /^(common|form|table|layout|nav|role|notice|auth|home|model|token|log|bill|limit|setting|error|channel|dashboard|pricing|playground|user|option)\.[a-z_]+$/;
   while (walker.nextNode()) {
     const text = walker.currentNode.textContent?.trim() ?? "";
     if (sections.test(text)) found.push(text);

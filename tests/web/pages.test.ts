@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test
 import type { Browser } from "playwright-core";
 import { ask, OPENAI_KEY } from "../support/fake";
 import { Gateway } from "../support/gateway";
+import type { Token } from "../support/management";
 import { PNG } from "../support/png";
 import { launch, type Look, Visitor } from "./browser";
 
@@ -123,7 +124,7 @@ describe("an administrator's work", () => {
     await page.getByRole("button", { name: "Stop" }).click();
     await page.getByText("Stopped.").waitFor();
     await page.getByRole("link", { name: "Show in the log" }).last().click();
-    await page.locator(".semi-table-tbody .semi-table-row").first().waitFor();
+    await page.locator(".tf-table tbody tr").first().waitFor();
     await visitor.go("/", ".tf-hero");
     expect(await page.locator("header").first().innerText()).not.toBe(before);
     await visitor.close();
@@ -185,7 +186,7 @@ describe("an administrator's work", () => {
     const visitor = await Visitor.open(browser, gw.server.url, EN);
     const { page } = visitor;
     const account = await gw.server.createUser();
-    await visitor.go("/pricing", ".tf-list .semi-table");
+    await visitor.go("/pricing", ".tf-table");
     await visitor.enter("/dashboard", account.user.username, account.password);
     await page.locator(".tf-usage .tf-empty").waitFor();
     await visitor.inspect("dashboard-empty", EN);
@@ -200,8 +201,8 @@ describe("an administrator's work", () => {
     await gw.addClaude("cl", { models: "claude-opus-5", group: "default,vip" });
     const visitor = await Visitor.open(browser, gw.server.url, EN);
     const { page } = visitor;
-    await visitor.go("/pricing?vendor=Anthropic&sort=-input", ".semi-table-tbody");
-    const row = page.locator(".semi-table-tbody .semi-table-row", { hasText: "claude-opus-5" });
+    await visitor.go("/pricing?vendor=Anthropic&sort=-input", ".tf-table tbody");
+    const row = page.locator(".tf-table tbody tr", { hasText: "claude-opus-5" });
     const cells = async () =>
       (await row.locator("td").allInnerTexts()).slice(1, 6).map((text) => text.trim());
     expect(await cells()).toEqual(["$4.00", "$20.00", "$0.40", "$5.00", "$8.00"]);
@@ -234,10 +235,56 @@ describe("an administrator's work", () => {
     await page.locator(".semi-sidesheet input[name=value]").fill("25");
     await visitor.inspect("user-quota", EN);
     await page.locator(".semi-sidesheet button[type=submit]").click();
-    await page.locator(".semi-table-tbody .semi-table-row", { hasText: "$25.00" }).waitFor();
+    await page.locator(".tf-table tbody tr", { hasText: "$25.00" }).waitFor();
     await page.getByRole("button", { name: "More actions for grace" }).click();
     await page.getByRole("menuitem", { name: "Disable" }).click();
     await page.getByText("Disabled").first().waitFor();
+    await visitor.close();
+  });
+
+  test("limits: of a key, and of groups and addresses, beside the field what is wrong", async () => {
+    const visitor = await Visitor.open(browser, gw.server.url, EN);
+    const { page } = visitor;
+    await visitor.enter("/token?new=1");
+    const sheet = page.locator(".semi-sidesheet");
+    await sheet.locator("input[name=name]").fill("limited");
+    const of = (name: string) => sheet.locator(".tf-field", { hasText: name });
+    await of("Requests per minute").locator("input").fill("-4");
+    await of("Tokens per minute").locator("input").fill("1000000001");
+    await sheet.locator("button[type=submit]").click();
+    for (const name of ["Requests per minute", "Tokens per minute"])
+      await of(name).getByText("A whole number from 0 to 1,000,000,000").waitFor();
+    await visitor.inspect("token-limits", EN);
+    await of("Requests per minute").locator("input").fill("60");
+    await of("Tokens per minute").locator("input").fill("100000");
+    await sheet.locator("button[type=submit]").click();
+    await page.locator(".semi-modal .tf-copy-box").waitFor();
+    const { items } = await gw.server.admin.get<{ items: Token[] }>("/api/token/?name=limited");
+    expect(items[0]).toMatchObject({ rpm: 60, tpm: 100_000, rpd: 0, concurrency: 0 });
+
+    await visitor.go("/operation?tab=limits", ".tf-limits");
+    const users = page.getByRole("group", { name: "Limits of users, by group" });
+    await users.getByRole("button", { name: "Add a row" }).click();
+    await users.getByRole("textbox", { name: "Group 1" }).fill("default");
+    const rpm = users.getByRole("textbox", { name: "default: Requests per minute" });
+    await rpm.fill("many");
+    await page.getByRole("button", { name: "Save" }).click();
+    await users.getByText("A whole number from 0 to 1,000,000,000").waitFor();
+    expect(await rpm.getAttribute("aria-invalid")).toBe("true");
+    await visitor.inspect("operation-limits-errors", EN);
+    await rpm.fill("600");
+    const address = page.getByRole("group", { name: "Limits of an address", exact: true });
+    await address
+      .getByRole("textbox", { name: "Limits of an address: Requests at a time" })
+      .fill("20");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("Saved").first().waitFor();
+    const option = async (key: string) => JSON.parse(await gw.server.option(key));
+    expect(await option("UserRateLimits")).toEqual({ default: { rpm: 600 } });
+    expect(await option("AddressRateLimit")).toEqual({ concurrency: 20 });
+    await users.getByRole("button", { name: "Remove default" }).click();
+    await page.getByRole("button", { name: "Discard changes" }).click();
+    expect(await rpm.inputValue()).toBe("600");
     await visitor.close();
   });
 

@@ -4,6 +4,7 @@ import { createRoot } from "react-dom/client";
 import { BrowserRouter } from "react-router";
 import { ErrorBoundary } from "./components/ErrorBoundary.tsx";
 import { SemiLocale } from "./components/SemiLocale.tsx";
+import { Tips } from "./components/Tips.tsx";
 import { SessionProvider } from "./context/session.tsx";
 import { ThemeProvider } from "./context/theme.tsx";
 import { keepSemiNamed } from "./helpers/semiNames.ts";
@@ -34,6 +35,7 @@ createRoot(document.getElementById("root")!).render(
             <BrowserRouter>
               <Pages />
             </BrowserRouter>
+            <Tips />
           </SessionProvider>
         </SemiLocale>
       </ThemeProvider>

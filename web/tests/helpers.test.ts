@@ -2,6 +2,13 @@
 import { describe, expect, test } from "vitest";
 import { toCsv } from "../src/helpers/csv.ts";
 import * as format from "../src/helpers/format.ts";
+import {
+  limitsFit,
+  readLimitRows,
+  readLimits,
+  writeLimitRows,
+  writeLimits,
+} from "../src/helpers/limits.ts";
 import { logoOf } from "../src/helpers/logos.ts";
 import { pricesOf, tagsOf, vendorOf } from "../src/helpers/models.ts";
 import { agrees, explain } from "../src/helpers/price.ts";
@@ -14,6 +21,38 @@ import { pathOf } from "../src/services/api.ts";
 
 const plain = (text: string) => text.replace(/[\u00a0\u202f]/g, " ");
 const log = (row: Partial<Log>) => row as Log;
+
+describe("rate limits", () => {
+  const say = ((key: string) => key) as never;
+  const rule = (rows: boolean, text: string) => limitsFit(rows)(text, say, {});
+
+  test("numbers in, numbers out; nothing and 0 are no limit", () => {
+    expect(readLimits('{"rpm":60,"tpm":0}')).toEqual({ rpm: "60", tpm: "0" });
+    expect(JSON.parse(writeLimits({ rpm: "60", tpm: "0", rpd: " ", concurrency: "" }))).toEqual({
+      rpm: 60,
+    });
+    const rows = readLimitRows('{"vip":{"rpm":60},"*":{"concurrency":2}}')!;
+    expect(rows.map(({ name }) => name)).toEqual(["vip", "*"]);
+    const more = [...rows, { name: "", limits: { rpm: "5" } }];
+    expect(JSON.parse(writeLimitRows(more))).toEqual({ vip: { rpm: 60 }, "*": { concurrency: 2 } });
+  });
+  test("what is something else is left as it is", () => {
+    for (const text of ["[]", "{", '{"rps":1}', '{"rpm":[1]}', '{"rpm":null}'])
+      expect(readLimits(text)).toBeUndefined();
+    for (const text of ["[]", '{"vip":5}', '{"vip":{"rps":1}}', '{"vip":[]}'])
+      expect(readLimitRows(text)).toBeUndefined();
+  });
+  test("whole numbers up to a billion", () => {
+    for (const text of ["12x", "-1", "1.5", "1000000001"]) {
+      expect(rule(false, writeLimits({ tpm: text }))).toBe("limit.whole");
+      expect(rule(true, writeLimitRows([{ name: "a", limits: { rpm: text } }]))).toBe(
+        "limit.whole",
+      );
+    }
+    expect(rule(false, writeLimits({ tpm: "1000000000" }))).toBeUndefined();
+    expect(rule(true, "{}")).toBeUndefined();
+  });
+});
 
 describe("money", () => {
   test("500000 units are a dollar; small amounts keep what matters", () => {

@@ -1,5 +1,5 @@
 // Small parts that every page uses: page header, tags, copying, amounts, times, nothing there, something wrong.
-import { Button, Tooltip } from "@douyinfe/semi-ui";
+import { Button } from "@douyinfe/semi-ui";
 import { Check, Copy, type LucideIcon, RefreshCw } from "lucide-react";
 import { type ReactNode, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -85,19 +85,18 @@ export function CopyButton({ text, what, label }: CopyProps) {
       </Button>
     );
   return (
-    <Tooltip content={name}>
-      <button
-        type="button"
-        className={copied ? "tf-icon-button tf-copied" : "tf-icon-button"}
-        aria-label={name}
-        onClick={(event) => {
-          event.stopPropagation();
-          void copy();
-        }}
-      >
-        <Icon size={15} />
-      </button>
-    </Tooltip>
+    <button
+      type="button"
+      className={copied ? "tf-icon-button tf-copied" : "tf-icon-button"}
+      aria-label={name}
+      data-tip={name}
+      onClick={(event) => {
+        event.stopPropagation();
+        void copy();
+      }}
+    >
+      <Icon size={15} />
+    </button>
   );
 }
 
@@ -118,9 +117,12 @@ export function Money({ quota, digits }: { quota: number; digits?: number }) {
   const { t } = useTranslation();
   const format = useFormat();
   return (
-    <Tooltip content={t("common.quota_units", { count: quota, value: format.number(quota) })}>
-      <span className="tf-num">{format.quota(quota, digits)}</span>
-    </Tooltip>
+    <span
+      className="tf-num"
+      data-tip={t("common.quota_units", { count: quota, value: format.number(quota) })}
+    >
+      {format.quota(quota, digits)}
+    </span>
   );
 }
 
@@ -131,13 +133,18 @@ export function When({ at, short }: { at: number; short?: boolean }) {
   if (!at) return <span className="tf-faint">{t("common.never")}</span>;
   const text = short ? format.timeShort(at) : format.relative(at);
   return (
-    <Tooltip content={short ? format.relative(at) : format.time(at)}>
-      <time className="tf-num" dateTime={new Date(at * 1000).toISOString()}>
-        {text}
-      </time>
-    </Tooltip>
+    <time
+      className="tf-num"
+      dateTime={new Date(at * 1000).toISOString()}
+      data-tip={short ? format.relative(at) : format.time(at)}
+    >
+      {text}
+    </time>
   );
 }
+
+/** Where a row has nothing to say. */
+export const None = () => <span className="tf-faint tf-none">–</span>;
 
 interface EmptyProps {
   icon: LucideIcon;

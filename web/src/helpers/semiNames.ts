@@ -44,8 +44,6 @@ function repair(): void {
   // these hold no focus, so they are no dialogs
   for (const popover of document.querySelectorAll(".semi-popover-wrapper[role='dialog']"))
     popover.removeAttribute("role");
-  for (const sorter of document.querySelectorAll(".semi-table-column-sorter-wrapper[aria-label]"))
-    sorter.removeAttribute("aria-label");
 }
 
 export function keepSemiNamed(): void {

@@ -1,18 +1,9 @@
 // How much a key or a channel may be asked for: four numbers, of which 0 is no limit.
 import { useTranslation } from "react-i18next";
-import { atLeast, type Rule } from "../../helpers/rules.ts";
+import { LIMIT_MOST, limitFits, LIMITS, type Limits } from "../../helpers/limits.ts";
+import type { Rule } from "../../helpers/rules.ts";
 import { NumberField } from "./choices.tsx";
 import type { Form } from "./useForm.ts";
-
-export interface Limits {
-  rpm: number;
-  tpm: number;
-  rpd: number;
-  concurrency: number;
-}
-
-const NAMES = ["rpm", "tpm", "rpd", "concurrency"] as const;
-const MOST = 1_000_000_000;
 
 export const limitsOf = (row?: Limits): Limits => ({
   rpm: row?.rpm ?? 0,
@@ -21,7 +12,9 @@ export const limitsOf = (row?: Limits): Limits => ({
   concurrency: row?.concurrency ?? 0,
 });
 
-const number: Rule<number>[] = [atLeast(0)];
+const number: Rule<number>[] = [
+  (value, t) => (limitFits(value) ? undefined : t("limit.whole", { max: LIMIT_MOST })),
+];
 export const limitRules = { rpm: number, tpm: number, rpd: number, concurrency: number };
 
 interface Props<T extends Limits> {
@@ -36,14 +29,12 @@ export function LimitFields<T extends Limits>({ form, help }: Props<T>) {
       <h3>{t("limit.title")}</h3>
       <p className="tf-note">{help}</p>
       <div className="tf-form-two">
-        {NAMES.map((name) => (
+        {LIMITS.map((name) => (
           <NumberField
             key={name}
             form={form}
             name={name}
             label={t(`limit.${name}`)}
-            min={0}
-            max={MOST}
             precision={0}
           />
         ))}

@@ -1,8 +1,9 @@
 // The plain fields of a form; those that choose or count are in choices.tsx, which logging in does not need.
 //   <TextField form={form} name="name" label={t("token.name")} help={t("token.name_help")} />
-import { Input, Switch, TextArea } from "@douyinfe/semi-ui";
+import { Input, TextArea } from "@douyinfe/semi-ui";
 import { type KeyboardEvent, type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { Switch } from "../Toggle.tsx";
 import { aria, type FieldProps, Frame } from "./Frame.tsx";
 import type { Form } from "./useForm.ts";
 

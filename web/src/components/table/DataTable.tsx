@@ -1,8 +1,8 @@
 // The table of every list page: columns remembered, density, selection with bulk actions, sorting, paging, export,
 // and on a phone a list of cards.
-import { Button, Checkbox, Popover, Table } from "@douyinfe/semi-ui";
+import { Button, Popover } from "@douyinfe/semi-ui";
 import { Columns3, Download, type LucideIcon, RefreshCw, X } from "lucide-react";
-import { memo, type ReactNode, useMemo, useState } from "react";
+import { type ReactNode, useCallback, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { type Cell, download, toCsv } from "../../helpers/csv.ts";
 import { notify } from "../../helpers/notify.ts";
@@ -10,6 +10,8 @@ import { recall, remember } from "../../helpers/storage.ts";
 import { PHONE, useMedia } from "../../helpers/useMedia.ts";
 import { type Format, useFormat } from "../../i18n/useFormat.ts";
 import { Bars, Failure } from "../basics.tsx";
+import { Check } from "../Toggle.tsx";
+import { Grid } from "./Grid.tsx";
 import { Pager } from "./Pager.tsx";
 import type { List } from "./useList.ts";
 import "./table.css";
@@ -66,17 +68,21 @@ function useChoice<T>(id: string, columns: Column<T>[]) {
     remember(`table.${id}`, next);
     setChoice(next);
   };
-  const isShown = (column: Column<T>) =>
-    column.main || (choice.shown ? choice.shown.includes(column.key) : !column.extra);
+  const isShown = useCallback(
+    (column: Column<T>) =>
+      column.main || (choice.shown ? choice.shown.includes(column.key) : !column.extra),
+    [choice.shown],
+  );
+  const shown = useMemo(() => columns.filter(isShown), [columns, isShown]);
   return {
     dense: choice.dense ?? false,
-    shown: columns.filter(isShown),
+    shown,
     isShown,
     setDense: (dense: boolean) => keep({ ...choice, dense }),
     toggle: (key: string) => {
-      const now = columns.filter(isShown).map((column) => column.key);
-      const shown = now.includes(key) ? now.filter((one) => one !== key) : [...now, key];
-      keep({ ...choice, shown });
+      const now = shown.map((column) => column.key);
+      const next = now.includes(key) ? now.filter((one) => one !== key) : [...now, key];
+      keep({ ...choice, shown: next });
     },
     reset: () => keep({ dense: choice.dense ?? false }),
   };
@@ -93,19 +99,20 @@ function ColumnChooser<T>({ columns, choice }: { columns: Column<T>[]; choice: C
       content={
         <div className="tf-chooser" role="group" aria-label={t("table.columns")}>
           {columns.map((column) => (
-            <Checkbox
-              key={column.key}
-              checked={choice.isShown(column)}
-              disabled={column.main ?? false}
-              onChange={() => choice.toggle(column.key)}
-            >
+            <label key={column.key}>
+              <Check
+                checked={choice.isShown(column)}
+                disabled={column.main ?? false}
+                onChange={() => choice.toggle(column.key)}
+              />
               {column.title}
-            </Checkbox>
+            </label>
           ))}
           <hr />
-          <Checkbox checked={choice.dense} onChange={() => choice.setDense(!choice.dense)}>
+          <label>
+            <Check checked={choice.dense} onChange={choice.setDense} />
             {t("table.dense")}
-          </Checkbox>
+          </label>
           <button type="button" className="tf-link-button" onClick={choice.reset}>
             {t("table.reset")}
           </button>
@@ -199,112 +206,27 @@ function SelectionBar<T>({ rows, bulk, clear }: SelectionProps<T>) {
   );
 }
 
-function sortOrder(sort: string, key: string): "ascend" | "descend" | false {
-  if (sort === key) return "ascend";
-  return sort === `-${key}` ? "descend" : false;
+interface CardsProps<T extends { id: number }> extends Props<T> {
+  shown: Column<T>[];
+  chosen: Set<number> | undefined;
+  choose: (id: number) => void;
 }
 
-/** Drawn again only when its row is another one: selecting must not draw a hundred rows. */
-const Cell = memo(function Cell<T>(props: { row: T; render: (row: T) => ReactNode }) {
-  return <>{props.render(props.row)}</>;
-}) as <T>(props: { row: T; render: (row: T) => ReactNode }) => ReactNode;
-
-type Selected = { keys: number[]; set: (keys: number[]) => void };
-
-function Grid<T extends { id: number }>(
-  props: Props<T> & { choice: ChoiceState<T>; selected: Selected },
-) {
+function Cards<T extends { id: number }>(props: CardsProps<T>) {
   const { t } = useTranslation();
-  const { list, choice, selected, onOpen, actions, bulk } = props;
-  const columns = choice.shown.map((column) => ({
-    title: column.title,
-    dataIndex: column.key,
-    key: column.key,
-    align: column.align ?? ("left" as const),
-    ...(column.width ? { width: column.width } : {}),
-    ...(column.sort ? { sorter: true, sortOrder: sortOrder(list.sort, column.key) } : {}),
-    render: (_: unknown, row: T) => <Cell row={row} render={column.render} />,
-  }));
-  const end = {
-    title: <span className="tf-visually-hidden">{t("table.actions")}</span>,
-    dataIndex: "_actions",
-    key: "_actions",
-    align: "right" as const,
-    fixed: "right" as const,
-    width: 100,
-    render: (_: unknown, row: T) => (
-      <div className="tf-row-actions" onClick={(event) => event.stopPropagation()}>
-        {actions && <Cell row={row} render={actions} />}
-      </div>
-    ),
-  };
-  return (
-    <Table<T>
-      className={choice.dense ? "tf-table tf-dense" : "tf-table"}
-      size={choice.dense ? "small" : "middle"}
-      rowKey="id"
-      dataSource={list.rows}
-      columns={actions ? [...columns, end] : columns}
-      pagination={false}
-      scroll={{ x: "max-content" }}
-      empty={null}
-      {...(bulk
-        ? {
-            rowSelection: {
-              selectedRowKeys: selected.keys,
-              onChange: (keys) => selected.set((keys ?? []).map(Number)),
-              getCheckboxProps: (row: T) => ({
-                "aria-label": t("table.select_row", { name: props.nameOf(row) }),
-              }),
-            },
-          }
-        : {})}
-      onRow={(row) =>
-        onOpen && row
-          ? {
-              className: "tf-row-open",
-              tabIndex: 0,
-              onClick: () => onOpen(row),
-              onKeyDown: (event) => {
-                // not for the buttons within
-                if (event.key === "Enter" && event.target === event.currentTarget) onOpen(row);
-              },
-            }
-          : {}
-      }
-      onChange={({ sorter }) => {
-        const one = sorter as { dataIndex?: string; sortOrder?: string | false } | undefined;
-        if (!one?.dataIndex) return;
-        const order = one.sortOrder;
-        list.setSort(order ? `${order === "descend" ? "-" : ""}${one.dataIndex}` : "");
-      }}
-    />
-  );
-}
-
-function Cards<T extends { id: number }>(
-  props: Props<T> & { choice: ChoiceState<T>; selected: Selected },
-) {
-  const { t } = useTranslation();
-  const { list, choice, selected, onOpen, actions, bulk, nameOf } = props;
-  const main = choice.shown.filter((column) => column.main);
-  const rest = choice.shown.filter((column) => !column.main);
-  const toggle = (id: number) =>
-    selected.set(
-      selected.keys.includes(id)
-        ? selected.keys.filter((one) => one !== id)
-        : [...selected.keys, id],
-    );
+  const { list, shown, chosen, onOpen, actions, nameOf } = props;
+  const main = shown.filter((column) => column.main);
+  const rest = shown.filter((column) => !column.main);
   return (
     <ul className="tf-cards">
       {list.rows.map((row) => (
         <li key={row.id} className="tf-card tf-list-card">
           <div className="tf-row">
-            {bulk && (
-              <Checkbox
+            {chosen && (
+              <Check
                 aria-label={t("table.select_row", { name: nameOf(row) })}
-                checked={selected.keys.includes(row.id)}
-                onChange={() => toggle(row.id)}
+                checked={chosen.has(row.id)}
+                onChange={() => props.choose(row.id)}
               />
             )}
             <div className="tf-grow tf-card-main">
@@ -333,14 +255,31 @@ function Cards<T extends { id: number }>(
   );
 }
 
+/** Which rows are chosen; those that are not in sight any more are not. */
+function useSelection<T extends { id: number }>(rows: T[]) {
+  const [wished, setWished] = useState<ReadonlySet<number>>(new Set());
+  const chosen = useMemo(() => rows.filter((row) => wished.has(row.id)), [rows, wished]);
+  const ids = useMemo(() => new Set(chosen.map((row) => row.id)), [chosen]);
+  const choose = useCallback(
+    (id: number) =>
+      setWished((before) => {
+        const after = new Set(before);
+        if (!after.delete(id)) after.add(id);
+        return after;
+      }),
+    [],
+  );
+  const chooseAll = (on: boolean) => setWished(new Set(on ? rows.map((row) => row.id) : []));
+  return { rows: chosen, ids, choose, chooseAll };
+}
+
 export function DataTable<T extends { id: number }>(props: Props<T>) {
   const { t } = useTranslation();
   const { id, list, columns, bulk } = props;
   const phone = useMedia(PHONE);
   const choice = useChoice(id, columns);
-  const [keys, setKeys] = useState<number[]>([]);
-  const chosen = useMemo(() => list.rows.filter((row) => keys.includes(row.id)), [list.rows, keys]);
-  const selected = { keys: chosen.map((row) => row.id), set: setKeys };
+  const selection = useSelection(list.rows);
+  const chosen = bulk && selection.ids;
   const nothing = !list.loading && !list.error && list.rows.length === 0;
 
   return (
@@ -370,20 +309,32 @@ export function DataTable<T extends { id: number }>(props: Props<T>) {
         <div className="tf-list-loading">
           <Bars lines={8} />
         </div>
-      ) : nothing ? (
+      ) : nothing && list.hasMore ? null : nothing ? (
         list.filtered ? (
           (props.emptyFiltered ?? <NothingFits list={list} />)
         ) : (
           props.empty
         )
       ) : phone ? (
-        <Cards {...props} choice={choice} selected={selected} />
+        <Cards {...props} shown={choice.shown} chosen={chosen} choose={selection.choose} />
       ) : (
-        <Grid {...props} choice={choice} selected={selected} />
+        <Grid
+          rows={list.rows}
+          columns={choice.shown}
+          dense={choice.dense}
+          sort={list.sort}
+          setSort={list.setSort}
+          chosen={chosen}
+          choose={selection.choose}
+          chooseAll={selection.chooseAll}
+          nameOf={props.nameOf}
+          onOpen={props.onOpen}
+          actions={props.actions}
+        />
       )}
       {(!nothing || list.hasMore) && !list.loading && <Pager list={list} />}
-      {bulk && chosen.length > 0 && (
-        <SelectionBar rows={chosen} bulk={bulk} clear={() => setKeys([])} />
+      {bulk && selection.rows.length > 0 && (
+        <SelectionBar rows={selection.rows} bulk={bulk} clear={() => selection.chooseAll(false)} />
       )}
     </section>
   );

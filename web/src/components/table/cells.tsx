@@ -1,9 +1,9 @@
 // Columns and cells that several lists have: ids, texts, amounts, times, a switch.
-import { Switch } from "@douyinfe/semi-ui";
 import { useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { notify } from "../../helpers/notify.ts";
 import { Money, When } from "../basics.tsx";
+import { Switch } from "../Toggle.tsx";
 import type { Column } from "./DataTable.tsx";
 
 type KeyOf<T, V> = { [K in keyof T]: T[K] extends V ? K : never }[keyof T] & string;
@@ -89,7 +89,7 @@ export function StatusSwitch({ on, label, set, children }: SwitchProps) {
   return (
     <div className="tf-row" onClick={(event) => event.stopPropagation()}>
       <Switch
-        size="small"
+        className="tf-switch-small"
         checked={wished ?? on}
         onChange={(next) => void change(next)}
         aria-label={label}

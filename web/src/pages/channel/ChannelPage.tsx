@@ -1,7 +1,7 @@
 // The upstreams: which models they serve, how well they do, and everything that can be done to them.
-import { Button, Input, Tooltip } from "@douyinfe/semi-ui";
+import { Button, Input } from "@douyinfe/semi-ui";
 import { Cable, Copy, Gauge, KeyRound, Pencil, ScrollText, Tag, Trash2 } from "lucide-react";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Dialog } from "../../components/Sheet.tsx";
 import { useNavigate, useSearchParams } from "react-router";
@@ -39,88 +39,90 @@ const FILTERS = ["status", "type", "group", "model", "tag"];
 
 function useColumns(): Column<Channel>[] {
   const { t } = useTranslation();
-  return [
-    idColumn(),
-    textColumn("name", t("channel.name"), {
-      main: true,
-      sort: true,
-      render: (channel) => (
-        <span className="tf-row tf-row-wrap">
-          <span className="tf-strong tf-wrap">{channel.name}</span>
-          {channel.tag && <PlainTag>{channel.tag}</PlainTag>}
-        </span>
-      ),
-    }),
-    {
-      key: "status",
-      title: t("channel.status"),
-      main: true,
-      sort: true,
-      csv: (channel) => channel.status,
-      render: (channel) => <StatusCell channel={channel} />,
-    },
-    {
-      key: "type",
-      title: t("channel.type"),
-      sort: true,
-      csv: (channel) => channel.type,
-      render: (channel) => <ProviderCell type={channel.type} />,
-    },
-    textColumn("models", t("channel.models"), {
-      csv: (channel) => listOf(channel.models).join(" "),
-      render: (channel) => (
-        <Tooltip content={listOf(channel.models).slice(0, 40).join(", ")}>
-          <span>{t("token.model_count", { count: listOf(channel.models).length })}</span>
-        </Tooltip>
-      ),
-    }),
-    textColumn("group", t("channel.groups"), {
-      extra: true,
-      render: (channel) => (
-        <span className="tf-row tf-row-wrap">
-          {listOf(channel.group).map((group) => (
-            <PlainTag key={group}>{group}</PlainTag>
-          ))}
-        </span>
-      ),
-    }),
-    {
-      key: "response_time",
-      title: t("channel.latency"),
-      sort: true,
-      csv: (channel) => (channel.test_time ? channel.response_time : ""),
-      render: (channel) => <LatencyCell channel={channel} />,
-    },
-    ...(["priority", "weight"] as const).map((name): Column<Channel> => ({
-      key: name,
-      title: t(`channel.${name}`),
-      align: "right",
-      sort: true,
-      csv: (channel) => channel[name],
-      render: (channel) => (
-        <InlineNumber channel={channel} name={name} label={t(`channel.${name}`)} />
-      ),
-    })),
-    moneyColumn("used_quota", t("channel.used"), { sort: true }),
-    {
-      key: "key_count",
-      title: t("channel.keys"),
-      extra: true,
-      csv: (channel) => channel.key_count,
-      render: (channel) => <KeysCell channel={channel} />,
-    },
-    textColumn("base_url", t("channel.base_url"), {
-      extra: true,
-      render: (channel) =>
-        channel.base_url ? (
-          <code className="tf-wrap">{channel.base_url}</code>
-        ) : (
-          <span className="tf-faint">{t("channel.base_url_default")}</span>
+  return useMemo(() => {
+    return [
+      idColumn(),
+      textColumn("name", t("channel.name"), {
+        main: true,
+        sort: true,
+        render: (channel) => (
+          <span className="tf-row tf-row-wrap">
+            <span className="tf-strong tf-wrap">{channel.name}</span>
+            {channel.tag && <PlainTag>{channel.tag}</PlainTag>}
+          </span>
         ),
-    }),
-    textColumn("remark", t("channel.remark"), { extra: true }),
-    timeColumn("created_time", t("token.created"), { sort: true, extra: true }),
-  ];
+      }),
+      {
+        key: "status",
+        title: t("channel.status"),
+        main: true,
+        sort: true,
+        csv: (channel) => channel.status,
+        render: (channel) => <StatusCell channel={channel} />,
+      },
+      {
+        key: "type",
+        title: t("channel.type"),
+        sort: true,
+        csv: (channel) => channel.type,
+        render: (channel) => <ProviderCell type={channel.type} />,
+      },
+      textColumn("models", t("channel.models"), {
+        csv: (channel) => listOf(channel.models).join(" "),
+        render: (channel) => (
+          <span data-tip={listOf(channel.models).slice(0, 40).join(", ")}>
+            {t("token.model_count", { count: listOf(channel.models).length })}
+          </span>
+        ),
+      }),
+      textColumn("group", t("channel.groups"), {
+        extra: true,
+        render: (channel) => (
+          <span className="tf-row tf-row-wrap">
+            {listOf(channel.group).map((group) => (
+              <PlainTag key={group}>{group}</PlainTag>
+            ))}
+          </span>
+        ),
+      }),
+      {
+        key: "response_time",
+        title: t("channel.latency"),
+        sort: true,
+        csv: (channel) => (channel.test_time ? channel.response_time : ""),
+        render: (channel) => <LatencyCell channel={channel} />,
+      },
+      ...(["priority", "weight"] as const).map((name): Column<Channel> => ({
+        key: name,
+        title: t(`channel.${name}`),
+        align: "right",
+        sort: true,
+        csv: (channel) => channel[name],
+        render: (channel) => (
+          <InlineNumber channel={channel} name={name} label={t(`channel.${name}`)} />
+        ),
+      })),
+      moneyColumn("used_quota", t("channel.used"), { sort: true }),
+      {
+        key: "key_count",
+        title: t("channel.keys"),
+        extra: true,
+        csv: (channel) => channel.key_count,
+        render: (channel) => <KeysCell channel={channel} />,
+      },
+      textColumn("base_url", t("channel.base_url"), {
+        extra: true,
+        render: (channel) =>
+          channel.base_url ? (
+            <code className="tf-wrap">{channel.base_url}</code>
+          ) : (
+            <span className="tf-faint">{t("channel.base_url_default")}</span>
+          ),
+      }),
+      textColumn("remark", t("channel.remark"), { extra: true }),
+      timeColumn("created_time", t("token.created"), { sort: true, extra: true }),
+    ];
+  }, [t]);
 }
 
 interface TagProps {

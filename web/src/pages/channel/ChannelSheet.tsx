@@ -7,15 +7,11 @@ import { useTranslation } from "react-i18next";
 import { NumberField, SelectField } from "../../components/form/choices.tsx";
 import { SwitchField, TextAreaField, TextField } from "../../components/form/fields.tsx";
 import { FormSheet } from "../../components/form/FormSheet.tsx";
-import {
-  LimitFields,
-  type Limits,
-  limitRules,
-  limitsOf,
-} from "../../components/form/LimitFields.tsx";
+import { LimitFields, limitRules, limitsOf } from "../../components/form/LimitFields.tsx";
 import { MapField } from "../../components/form/MapField.tsx";
 import { type Form, useForm } from "../../components/form/useForm.ts";
 import { Logo, ModelLogo } from "../../components/Logo.tsx";
+import type { Limits } from "../../helpers/limits.ts";
 import { jsonObject } from "../../helpers/json.ts";
 import { messageOf, notify } from "../../helpers/notify.ts";
 import { lengthBetween, required, type Rule } from "../../helpers/rules.ts";

@@ -57,51 +57,53 @@ function StatusCell({ row }: { row: Row }) {
 function useColumns(): Column<Row>[] {
   const { t } = useTranslation();
   const format = useFormat();
-  const number = (key: "channels" | "models", title: string): Column<Row> => ({
-    key,
-    title,
-    align: "right",
-    sort: true,
-    csv: (row) => row[key],
-    render: (row) => <span className="tf-num">{format.number(row[key])}</span>,
-  });
-  const range = (key: "priority" | "weight"): Column<Row> => {
-    const text = (row: Row) => {
-      const [min, max] = [row[`${key}_min`], row[`${key}_max`]];
-      return min === max ? format.number(min) : `${format.number(min)} – ${format.number(max)}`;
-    };
-    return {
+  return useMemo(() => {
+    const number = (key: "channels" | "models", title: string): Column<Row> => ({
       key,
-      title: t(`channel.${key}`),
+      title,
       align: "right",
-      csv: text,
-      render: (row) => <span className="tf-num">{text(row)}</span>,
+      sort: true,
+      csv: (row) => row[key],
+      render: (row) => <span className="tf-num">{format.number(row[key])}</span>,
+    });
+    const range = (key: "priority" | "weight"): Column<Row> => {
+      const text = (row: Row) => {
+        const [min, max] = [row[`${key}_min`], row[`${key}_max`]];
+        return min === max ? format.number(min) : `${format.number(min)} – ${format.number(max)}`;
+      };
+      return {
+        key,
+        title: t(`channel.${key}`),
+        align: "right",
+        csv: text,
+        render: (row) => <span className="tf-num">{text(row)}</span>,
+      };
     };
-  };
-  return [
-    textColumn("tag", t("channel.tag"), {
-      main: true,
-      sort: true,
-      render: (row) => (
-        <Link to={`/channel?tag=${encodeURIComponent(row.tag)}`} className="tf-strong tf-wrap">
-          {row.tag}
-        </Link>
-      ),
-    }),
-    {
-      key: "on",
-      title: t("channel.status"),
-      main: true,
-      sort: true,
-      csv: (row) => row.on,
-      render: (row) => <StatusCell row={row} />,
-    },
-    number("channels", t("channel.view_channels")),
-    number("models", t("channel.models")),
-    range("priority"),
-    range("weight"),
-    moneyColumn("used_quota", t("channel.used"), { sort: true }),
-  ];
+    return [
+      textColumn("tag", t("channel.tag"), {
+        main: true,
+        sort: true,
+        render: (row) => (
+          <Link to={`/channel?tag=${encodeURIComponent(row.tag)}`} className="tf-strong tf-wrap">
+            {row.tag}
+          </Link>
+        ),
+      }),
+      {
+        key: "on",
+        title: t("channel.status"),
+        main: true,
+        sort: true,
+        csv: (row) => row.on,
+        render: (row) => <StatusCell row={row} />,
+      },
+      number("channels", t("channel.view_channels")),
+      number("models", t("channel.models")),
+      range("priority"),
+      range("weight"),
+      moneyColumn("used_quota", t("channel.used"), { sort: true }),
+    ];
+  }, [t, format]);
 }
 
 interface Values {

@@ -1,5 +1,4 @@
 // What a channel's row shows: its provider, its state with the reason, numbers that are changed in place.
-import { Tooltip } from "@douyinfe/semi-ui";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -47,12 +46,10 @@ export function StatusCell({ channel }: { channel: Channel }) {
     >
       {(on, settled) =>
         settled && channel.status === CHANNEL_STATUS.auto ? (
-          <Tooltip content={`${channel.status_reason} · ${since}`}>
-            <span className="tf-reason">
-              <StatusTag tone="bad">{t("channel.status_auto")}</StatusTag>
-              <span className="tf-small tf-faint tf-ellipsis">{channel.status_reason}</span>
-            </span>
-          </Tooltip>
+          <span className="tf-reason" data-tip={`${channel.status_reason} · ${since}`}>
+            <StatusTag tone="bad">{t("channel.status_auto")}</StatusTag>
+            <span className="tf-small tf-faint tf-ellipsis">{channel.status_reason}</span>
+          </span>
         ) : (
           <span className="tf-small tf-muted">
             {on ? t("channel.status_on") : t("channel.status_off")}
@@ -70,13 +67,11 @@ export function LatencyCell({ channel }: { channel: Channel }) {
   const format = useFormat();
   if (!channel.test_time) return <span className="tf-faint">{t("channel.not_tested")}</span>;
   return (
-    <Tooltip content={format.relative(channel.test_time)}>
-      <span>
-        <StatusTag tone={toneOf(channel.response_time)}>
-          {format.duration(channel.response_time)}
-        </StatusTag>
-      </span>
-    </Tooltip>
+    <span data-tip={format.relative(channel.test_time)}>
+      <StatusTag tone={toneOf(channel.response_time)}>
+        {format.duration(channel.response_time)}
+      </StatusTag>
+    </span>
   );
 }
 
@@ -84,17 +79,16 @@ export function KeysCell({ channel }: { channel: Channel }) {
   const { t } = useTranslation();
   const off = keysOff(channel.key_states);
   return off.length ? (
-    <Tooltip
-      content={off
+    <span
+      className="tf-row"
+      data-tip={off
         .map((one) => one.reason)
         .filter(Boolean)
         .join("; ")}
     >
-      <span className="tf-row">
-        <span className="tf-num">{channel.key_count}</span>
-        <StatusTag tone="warn">{t("channel.keys_off", { count: off.length })}</StatusTag>
-      </span>
-    </Tooltip>
+      <span className="tf-num">{channel.key_count}</span>
+      <StatusTag tone="warn">{t("channel.keys_off", { count: off.length })}</StatusTag>
+    </span>
   ) : (
     <span className="tf-num">{channel.key_count}</span>
   );

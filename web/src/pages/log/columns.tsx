@@ -1,8 +1,8 @@
 // The columns of the log.
-import { Tooltip } from "@douyinfe/semi-ui";
 import { Zap } from "lucide-react";
+import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
-import { Money, PlainTag, StatusTag, type Tone, When } from "../../components/basics.tsx";
+import { Money, None, PlainTag, StatusTag, type Tone, When } from "../../components/basics.tsx";
 import { ModelName } from "../../components/Logo.tsx";
 import type { Column } from "../../components/table/DataTable.tsx";
 import { useFormat } from "../../i18n/useFormat.ts";
@@ -35,16 +35,14 @@ export function TypeTag({ type }: { type: number }) {
 function Duration({ row }: { row: Log }) {
   const { t } = useTranslation();
   const format = useFormat();
-  if (!row.use_time_ms) return <span className="tf-faint">–</span>;
+  if (!row.use_time_ms) return <None />;
   return (
     <span className="tf-two-lines">
       <span className="tf-num">
         {row.is_stream && (
-          <Tooltip content={t("log.stream")}>
-            <span className="tf-stream">
-              <Zap size={12} aria-label={t("log.stream")} />
-            </span>
-          </Tooltip>
+          <span className="tf-stream" data-tip={t("log.stream")}>
+            <Zap size={12} role="img" aria-label={t("log.stream")} />
+          </span>
         )}
         {format.duration(row.use_time_ms)}
       </span>
@@ -61,7 +59,7 @@ function Tokens({ row }: { row: Log }) {
   const { t } = useTranslation();
   const format = useFormat();
   const cached = readOther(row.other).cache_tokens ?? 0;
-  if (!row.prompt_tokens && !row.completion_tokens) return <span className="tf-faint">–</span>;
+  if (!row.prompt_tokens && !row.completion_tokens) return <None />;
   return (
     <span className="tf-two-lines">
       <span className="tf-num">
@@ -79,107 +77,112 @@ function Tokens({ row }: { row: Log }) {
 export function useLogColumns(everybody: boolean): Column<Log>[] {
   const { t } = useTranslation();
   const format = useFormat();
-  const forAll: Column<Log>[] = [
-    {
-      key: "username",
-      title: t("log.user"),
-      csv: (row) => row.username,
-      render: (row) => row.username,
-    },
-  ];
-  const channel: Column<Log> = {
-    key: "channel_id",
-    title: t("log.channel"),
-    csv: (row) => row.channel_id,
-    render: (row) => {
-      const tried = readOther(row.other).admin_info?.use_channel ?? [];
-      const ids = tried.length ? tried : row.channel_id ? [row.channel_id] : [];
-      return <span className="tf-num">{ids.map((id) => `#${id}`).join(" → ")}</span>;
-    },
-  };
-  return [
-    {
-      key: "created_at",
-      title: t("log.time"),
-      main: true,
-      csv: (row) => format.time(row.created_at),
-      render: (row) => <When at={row.created_at} short />,
-    },
-    {
-      key: "type",
-      title: t("log.type"),
-      main: true,
-      csv: (row) => typeName(row.type) ?? row.type,
-      render: (row) => <TypeTag type={row.type} />,
-    },
-    ...(everybody ? forAll : []),
-    {
-      key: "token_name",
-      title: t("log.token"),
-      csv: (row) => row.token_name,
-      render: (row) =>
-        row.token_name ? (
-          <div className="tf-cell tf-ellipsis" title={row.token_name}>
-            {row.token_name}
-          </div>
+  return useMemo(() => {
+    const forAll: Column<Log>[] = [
+      {
+        key: "username",
+        title: t("log.user"),
+        csv: (row) => row.username,
+        render: (row) => row.username,
+      },
+    ];
+    const channel: Column<Log> = {
+      key: "channel_id",
+      title: t("log.channel"),
+      csv: (row) => row.channel_id,
+      render: (row) => {
+        const tried = readOther(row.other).admin_info?.use_channel ?? [];
+        const ids = tried.length ? tried : row.channel_id ? [row.channel_id] : [];
+        return ids.length ? (
+          <span className="tf-num">{ids.map((id) => `#${id}`).join(" → ")}</span>
         ) : (
-          <span className="tf-faint">–</span>
-        ),
-    },
-    {
-      key: "model_name",
-      title: t("log.model"),
-      csv: (row) => row.model_name,
-      render: (row) =>
-        row.model_name ? (
-          <ModelName model={row.model_name} short />
-        ) : (
-          <span className="tf-muted tf-log-content">{row.content}</span>
-        ),
-    },
-    {
-      key: "tokens",
-      title: t("log.tokens"),
-      align: "right",
-      csv: (row) => `${row.prompt_tokens}/${row.completion_tokens}`,
-      render: (row) => <Tokens row={row} />,
-    },
-    {
-      key: "quota",
-      title: t("log.amount"),
-      align: "right",
-      csv: (row) => row.quota,
-      render: (row) =>
-        row.quota ? <Money quota={row.quota} digits={6} /> : <span className="tf-faint">–</span>,
-    },
-    {
-      key: "use_time_ms",
-      title: t("log.duration"),
-      align: "right",
-      csv: (row) => row.use_time_ms,
-      render: (row) => <Duration row={row} />,
-    },
-    ...(everybody ? [channel] : []),
-    {
-      key: "group",
-      title: t("log.group"),
-      extra: true,
-      csv: (row) => row.group,
-      render: (row) => (row.group ? <PlainTag>{row.group}</PlainTag> : null),
-    },
-    {
-      key: "ip",
-      title: t("log.address"),
-      extra: true,
-      csv: (row) => row.ip,
-      render: (row) => <code>{row.ip}</code>,
-    },
-    {
-      key: "request_id",
-      title: t("log.request_id"),
-      extra: true,
-      csv: (row) => row.request_id,
-      render: (row) => <code className="tf-small">{row.request_id}</code>,
-    },
-  ];
+          <None />
+        );
+      },
+    };
+    return [
+      {
+        key: "created_at",
+        title: t("log.time"),
+        main: true,
+        csv: (row) => format.time(row.created_at),
+        render: (row) => <When at={row.created_at} short />,
+      },
+      {
+        key: "type",
+        title: t("log.type"),
+        main: true,
+        csv: (row) => typeName(row.type) ?? row.type,
+        render: (row) => <TypeTag type={row.type} />,
+      },
+      ...(everybody ? forAll : []),
+      {
+        key: "token_name",
+        title: t("log.token"),
+        csv: (row) => row.token_name,
+        render: (row) =>
+          row.token_name ? (
+            <div className="tf-cell tf-ellipsis" title={row.token_name}>
+              {row.token_name}
+            </div>
+          ) : (
+            <None />
+          ),
+      },
+      {
+        key: "model_name",
+        title: t("log.model"),
+        csv: (row) => row.model_name,
+        render: (row) =>
+          row.model_name ? (
+            <ModelName model={row.model_name} short />
+          ) : (
+            <span className="tf-muted tf-log-content">{row.content}</span>
+          ),
+      },
+      {
+        key: "tokens",
+        title: t("log.tokens"),
+        align: "right",
+        csv: (row) => `${row.prompt_tokens}/${row.completion_tokens}`,
+        render: (row) => <Tokens row={row} />,
+      },
+      {
+        key: "quota",
+        title: t("log.amount"),
+        align: "right",
+        csv: (row) => row.quota,
+        render: (row) => (row.quota ? <Money quota={row.quota} digits={6} /> : <None />),
+      },
+      {
+        key: "use_time_ms",
+        title: t("log.duration"),
+        align: "right",
+        csv: (row) => row.use_time_ms,
+        render: (row) => <Duration row={row} />,
+      },
+      ...(everybody ? [channel] : []),
+      {
+        key: "group",
+        title: t("log.group"),
+        extra: true,
+        csv: (row) => row.group,
+        render: (row) => (row.group ? <PlainTag>{row.group}</PlainTag> : null),
+      },
+      {
+        key: "ip",
+        title: t("log.address"),
+        extra: true,
+        csv: (row) => row.ip,
+        render: (row) => <code>{row.ip}</code>,
+      },
+      {
+        key: "request_id",
+        title: t("log.request_id"),
+        extra: true,
+        csv: (row) => row.request_id,
+        render: (row) => <code className="tf-small">{row.request_id}</code>,
+      },
+    ];
+  }, [t, format, everybody]);
 }

@@ -6,11 +6,13 @@ import { useSearchParams } from "react-router";
 import { Bars, Failure, PageHeader } from "../../components/basics.tsx";
 import { NumberField } from "../../components/form/choices.tsx";
 import { FormBox, SwitchField, TextAreaField, TextField } from "../../components/form/fields.tsx";
+import { LimitField, LimitMapField } from "../../components/form/LimitMapField.tsx";
 import { MapField } from "../../components/form/MapField.tsx";
 import { type Form, useForm } from "../../components/form/useForm.ts";
 import { panelOf, TabList } from "../../components/Tabs.tsx";
 import { quotaToUsd, usdToQuota } from "../../helpers/format.ts";
 import { jsonObject } from "../../helpers/json.ts";
+import { limitsFit } from "../../helpers/limits.ts";
 import { notify } from "../../helpers/notify.ts";
 import type { Rule } from "../../helpers/rules.ts";
 import { useFormat } from "../../i18n/useFormat.ts";
@@ -81,6 +83,15 @@ function Field({ form, option, known }: FieldProps) {
         numbers={editor === "numbers"}
       />
     );
+  if (editor === "limit_rows")
+    return (
+      <LimitMapField
+        {...shared}
+        nameLabel={known.name === "user_limits" ? t("token.group") : t("log.model")}
+      />
+    );
+  if (editor === "limits") return <LimitField {...shared} />;
+  if (editor === "request_limits") return <LimitField {...shared} names={["rpm", "rpd"]} />;
   if (editor === "json") return <TextAreaField {...shared} mono rows={5} />;
   if (editor === "lines") return <TextAreaField {...shared} rows={4} />;
   return <TextField {...shared} mono={"mono" in known} />;
@@ -99,8 +110,13 @@ function Group({ tab, options }: { tab: Tab; options: Option[] }) {
     rows.map(({ known, option }) => [option.key, valueOf(option, known)]),
   );
   const rules: Record<string, Rule<Value>[]> = {};
-  for (const { option } of rows) {
-    if (option.type === "json") rules[option.key] = [jsonObject() as Rule<Value>];
+  for (const { option, known } of rows) {
+    const limits = editorOf(known)?.includes("limit");
+    if (option.type === "json")
+      rules[option.key] = [
+        jsonObject() as Rule<Value>,
+        ...(limits ? [limitsFit(editorOf(known) === "limit_rows") as Rule<Value>] : []),
+      ];
     if (option.type === "int") rules[option.key] = [numeric()];
   }
   const form = useForm<Values>({

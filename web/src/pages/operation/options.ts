@@ -19,11 +19,11 @@ export const OPTIONS = [
   { key: "BreakerRestSeconds", name: "breaker_rest", tab: "relay" },
   { key: "PreConsumedQuota", name: "reserve", tab: "relay" },
   { key: "ErrorLogEnabled", name: "error_log", tab: "relay" },
-  { key: "UserRateLimits", name: "user_limits", tab: "limits", editor: "json" },
-  { key: "ModelRateLimits", name: "model_limits", tab: "limits", editor: "json" },
-  { key: "GlobalRateLimit", name: "global_limit", tab: "limits", editor: "json" },
-  { key: "AddressRateLimit", name: "address_limit", tab: "limits", editor: "json" },
-  { key: "ApiAddressRateLimit", name: "api_limit", tab: "limits", editor: "json" },
+  { key: "UserRateLimits", name: "user_limits", tab: "limits", editor: "limit_rows" },
+  { key: "ModelRateLimits", name: "model_limits", tab: "limits", editor: "limit_rows" },
+  { key: "GlobalRateLimit", name: "global_limit", tab: "limits", editor: "limits" },
+  { key: "AddressRateLimit", name: "address_limit", tab: "limits", editor: "limits" },
+  { key: "ApiAddressRateLimit", name: "api_limit", tab: "limits", editor: "request_limits" },
   { key: "RegisterEnabled", name: "register", tab: "user" },
   { key: "PasswordLoginEnabled", name: "password_login", tab: "user" },
   { key: "QuotaForNewUser", name: "new_quota", tab: "user", editor: "usd" },
@@ -41,7 +41,8 @@ export const OPTIONS = [
   key: string;
   name: string;
   tab: Tab;
-  editor?: "numbers" | "texts" | "json" | "lines" | "usd";
+  editor?:
+    "numbers" | "texts" | "json" | "lines" | "usd" | "limits" | "limit_rows" | "request_limits";
   mono?: boolean;
 }[];
 

@@ -1,9 +1,10 @@
 // What is asked for: endpoint, model, key, and the knobs that the chosen protocol has.
-import { InputNumber, Select, Switch, TextArea } from "@douyinfe/semi-ui";
+import { InputNumber, Select, TextArea } from "@douyinfe/semi-ui";
 import { type ReactNode, useId } from "react";
 import { useTranslation } from "react-i18next";
 import { fits, optionsOf } from "../../components/form/choices.tsx";
 import { ModelLogo } from "../../components/Logo.tsx";
+import { Switch } from "../../components/Toggle.tsx";
 import {
   DIALECT_NAMES,
   type DialectName,

@@ -3,7 +3,7 @@ import { CircleDollarSign } from "lucide-react";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { useSearchParams } from "react-router";
-import { CopyButton, PlainTag } from "../../components/basics.tsx";
+import { CopyButton, None, PlainTag } from "../../components/basics.tsx";
 import { ModelName } from "../../components/Logo.tsx";
 import type { Column } from "../../components/table/DataTable.tsx";
 import type { Filter } from "../../components/table/Filters.tsx";
@@ -46,68 +46,70 @@ function valueOf(row: Row, column: string): string | number {
 function useColumns(factor: number, perCall: boolean): Column<Row>[] {
   const { t } = useTranslation();
   const format = useFormat();
-  const usd = (value: number) => <span className="tf-num">{format.usd(value)}</span>;
-  const none = <span className="tf-faint">–</span>;
-  const price = (name: (typeof PRICE_PARTS)[number]): Column<Row> => ({
-    key: name,
-    title: t(`pricing.${name}`),
-    align: "right",
-    sort: true,
-    csv: (row) => (row.priced && !row.per_call ? pricesOf(row, factor)[name] : ""),
-    render: (row) =>
-      row.priced && !row.per_call ? (
-        usd(pricesOf(row, factor)[name])
-      ) : !row.priced && name === "input" ? (
-        <span className="tf-faint">{t("model.unpriced")}</span>
-      ) : (
-        none
-      ),
-  });
-  const call: Column<Row> = {
-    key: "call",
-    title: t("pricing.call"),
-    align: "right",
-    sort: true,
-    csv: (row) => (row.per_call ? row.call_price * factor : ""),
-    render: (row) => (row.per_call ? usd(row.call_price * factor) : none),
-  };
-  return [
-    {
-      key: "model",
-      title: t("log.model"),
-      main: true,
+  return useMemo(() => {
+    const usd = (value: number) => <span className="tf-num">{format.usd(value)}</span>;
+    const none = <None />;
+    const price = (name: (typeof PRICE_PARTS)[number]): Column<Row> => ({
+      key: name,
+      title: t(`pricing.${name}`),
+      align: "right",
       sort: true,
-      csv: (row) => row.model,
-      render: (row) => (
-        <span className="tf-row">
-          <ModelName model={row.model} />
-          <CopyButton text={row.model} what={t("model.name")} />
-        </span>
-      ),
-    },
-    {
-      key: "vendor",
-      title: t("pricing.vendor"),
+      csv: (row) => (row.priced && !row.per_call ? pricesOf(row, factor)[name] : ""),
+      render: (row) =>
+        row.priced && !row.per_call ? (
+          usd(pricesOf(row, factor)[name])
+        ) : !row.priced && name === "input" ? (
+          <span className="tf-faint">{t("model.unpriced")}</span>
+        ) : (
+          none
+        ),
+    });
+    const call: Column<Row> = {
+      key: "call",
+      title: t("pricing.call"),
+      align: "right",
       sort: true,
-      extra: true,
-      csv: (row) => vendorOf(row.model).name,
-      render: (row) => <span className="tf-muted">{vendorOf(row.model).name || "–"}</span>,
-    },
-    ...PRICE_PARTS.map(price),
-    ...(perCall ? [call] : []),
-    {
-      key: "groups",
-      title: t("channel.groups"),
-      csv: (row) => row.groups.join(" "),
-      render: (row) => (
-        <span className="tf-row tf-row-wrap">
-          {row.groups.map((group) => (
-            <PlainTag key={group}>{group}</PlainTag>
-          ))}
-        </span>
-      ),
-    },
-  ];
+      csv: (row) => (row.per_call ? row.call_price * factor : ""),
+      render: (row) => (row.per_call ? usd(row.call_price * factor) : none),
+    };
+    return [
+      {
+        key: "model",
+        title: t("log.model"),
+        main: true,
+        sort: true,
+        csv: (row) => row.model,
+        render: (row) => (
+          <span className="tf-row">
+            <ModelName model={row.model} />
+            <CopyButton text={row.model} what={t("model.name")} />
+          </span>
+        ),
+      },
+      {
+        key: "vendor",
+        title: t("pricing.vendor"),
+        sort: true,
+        extra: true,
+        csv: (row) => vendorOf(row.model).name,
+        render: (row) => <span className="tf-muted">{vendorOf(row.model).name || "–"}</span>,
+      },
+      ...PRICE_PARTS.map(price),
+      ...(perCall ? [call] : []),
+      {
+        key: "groups",
+        title: t("channel.groups"),
+        csv: (row) => row.groups.join(" "),
+        render: (row) => (
+          <span className="tf-row tf-row-wrap">
+            {row.groups.map((group) => (
+              <PlainTag key={group}>{group}</PlainTag>
+            ))}
+          </span>
+        ),
+      },
+    ];
+  }, [t, format, factor, perCall]);
 }
 
 function useFilters(pricing: Pricing | undefined): Filter[] {

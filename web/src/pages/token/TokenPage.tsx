@@ -1,7 +1,6 @@
 // One's own keys: what each may do, what it has used, and everything that can be done to it.
-import { Tooltip } from "@douyinfe/semi-ui";
 import { KeyRound, Pencil, ScrollText, Trash2 } from "lucide-react";
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useNavigate, useSearchParams } from "react-router";
 import { Money, PlainTag } from "../../components/basics.tsx";
@@ -30,65 +29,74 @@ const modelsOf = (token: Token) =>
 
 function useColumns(): Column<Token>[] {
   const { t } = useTranslation();
-  const faint = (text: string) => <span className="tf-faint">{text}</span>;
-  return [
-    textColumn("name", t("token.name"), {
-      main: true,
-      sort: true,
-      render: (token) => <span className="tf-strong tf-wrap">{token.name}</span>,
-    }),
-    {
-      key: "status",
-      title: t("token.status"),
-      main: true,
-      sort: true,
-      csv: (token) => token.status,
-      render: (token) => <StatusCell token={token} />,
-    },
-    textColumn("key", t("token.key"), { render: (token) => <KeyCell token={token} /> }),
-    moneyColumn("used_quota", t("token.used"), {
-      align: undefined,
-      sort: true,
-      width: 160,
-      render: (token) => <UsedCell token={token} />,
-    }),
-    moneyColumn("remain_quota", t("token.remaining"), {
-      sort: true,
-      extra: true,
-      csv: (token) => (token.unlimited_quota ? "" : token.remain_quota),
-      render: (token) =>
-        token.unlimited_quota ? faint(t("token.unlimited")) : <Money quota={token.remain_quota} />,
-    }),
-    textColumn("group", t("token.group"), {
-      extra: true,
-      render: (token) =>
-        token.group ? <PlainTag>{token.group}</PlainTag> : faint(t("token.group_own")),
-    }),
-    textColumn("model_limits", t("token.models"), {
-      csv: (token) => modelsOf(token).join(" "),
-      render: (token) =>
-        token.model_limits_enabled ? (
-          <Tooltip content={modelsOf(token).join(", ")}>
-            <span>{t("token.model_count", { count: modelsOf(token).length })}</span>
-          </Tooltip>
-        ) : (
-          faint(t("token.all_models"))
-        ),
-    }),
-    textColumn("allow_ips", t("token.addresses"), {
-      extra: true,
-      csv: (token) => token.allow_ips.replaceAll("\n", " "),
-      render: (token) =>
-        token.allow_ips ? (
-          <span className="tf-mono tf-small">{token.allow_ips.split("\n").join(", ")}</span>
-        ) : (
-          faint(t("token.any_address"))
-        ),
-    }),
-    timeColumn("accessed_time", t("token.last_used"), { sort: true }),
-    timeColumn("expired_time", t("token.expires"), { sort: true, none: t("token.never_expires") }),
-    timeColumn("created_time", t("token.created"), { sort: true, extra: true }),
-  ];
+  return useMemo(() => {
+    const faint = (text: string) => <span className="tf-faint">{text}</span>;
+    return [
+      textColumn("name", t("token.name"), {
+        main: true,
+        sort: true,
+        render: (token) => <span className="tf-strong tf-wrap">{token.name}</span>,
+      }),
+      {
+        key: "status",
+        title: t("token.status"),
+        main: true,
+        sort: true,
+        csv: (token) => token.status,
+        render: (token) => <StatusCell token={token} />,
+      },
+      textColumn("key", t("token.key"), { render: (token) => <KeyCell token={token} /> }),
+      moneyColumn("used_quota", t("token.used"), {
+        align: undefined,
+        sort: true,
+        width: 160,
+        render: (token) => <UsedCell token={token} />,
+      }),
+      moneyColumn("remain_quota", t("token.remaining"), {
+        sort: true,
+        extra: true,
+        csv: (token) => (token.unlimited_quota ? "" : token.remain_quota),
+        render: (token) =>
+          token.unlimited_quota ? (
+            faint(t("token.unlimited"))
+          ) : (
+            <Money quota={token.remain_quota} />
+          ),
+      }),
+      textColumn("group", t("token.group"), {
+        extra: true,
+        render: (token) =>
+          token.group ? <PlainTag>{token.group}</PlainTag> : faint(t("token.group_own")),
+      }),
+      textColumn("model_limits", t("token.models"), {
+        csv: (token) => modelsOf(token).join(" "),
+        render: (token) =>
+          token.model_limits_enabled ? (
+            <span data-tip={modelsOf(token).slice(0, 40).join(", ")}>
+              {t("token.model_count", { count: modelsOf(token).length })}
+            </span>
+          ) : (
+            faint(t("token.all_models"))
+          ),
+      }),
+      textColumn("allow_ips", t("token.addresses"), {
+        extra: true,
+        csv: (token) => token.allow_ips.replaceAll("\n", " "),
+        render: (token) =>
+          token.allow_ips ? (
+            <span className="tf-mono tf-small">{token.allow_ips.split("\n").join(", ")}</span>
+          ) : (
+            faint(t("token.any_address"))
+          ),
+      }),
+      timeColumn("accessed_time", t("token.last_used"), { sort: true }),
+      timeColumn("expired_time", t("token.expires"), {
+        sort: true,
+        none: t("token.never_expires"),
+      }),
+      timeColumn("created_time", t("token.created"), { sort: true, extra: true }),
+    ];
+  }, [t]);
 }
 
 export default function TokenPage() {

@@ -6,14 +6,10 @@ import { useTranslation } from "react-i18next";
 import { type Choice, NumberField, SelectField } from "../../components/form/choices.tsx";
 import { SwitchField, TextAreaField, TextField } from "../../components/form/fields.tsx";
 import { FormSheet } from "../../components/form/FormSheet.tsx";
-import {
-  LimitFields,
-  type Limits,
-  limitRules,
-  limitsOf,
-} from "../../components/form/LimitFields.tsx";
+import { LimitFields, limitRules, limitsOf } from "../../components/form/LimitFields.tsx";
 import { type Form, useForm } from "../../components/form/useForm.ts";
 import { ModelLogo } from "../../components/Logo.tsx";
+import type { Limits } from "../../helpers/limits.ts";
 import { quotaToUsd, usdToQuota } from "../../helpers/format.ts";
 import { notify } from "../../helpers/notify.ts";
 import { addressBlocks, atLeast, lengthBetween, required } from "../../helpers/rules.ts";

@@ -1,5 +1,4 @@
 // What a key's row shows: its masked text, whether it works, what it has used.
-import { Tooltip } from "@douyinfe/semi-ui";
 import { Eye, EyeOff } from "lucide-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -94,13 +93,12 @@ export function UsedCell({ token }: { token: Token }) {
         <Money quota={token.used_quota} />
         <span className="tf-faint tf-num">/ {format.quota(whole)}</span>
       </div>
-      <Tooltip content={format.percent(share)}>
-        <progress
-          value={share}
-          max={1}
-          aria-label={t("token.used_share", { share: format.percent(share) })}
-        />
-      </Tooltip>
+      <progress
+        value={share}
+        max={1}
+        aria-label={t("token.used_share", { share: format.percent(share) })}
+        data-tip={format.percent(share)}
+      />
     </div>
   );
 }

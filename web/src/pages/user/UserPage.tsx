@@ -9,7 +9,7 @@ import {
   UserRound,
   Wallet,
 } from "lucide-react";
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
 import { PlainTag, StatusTag } from "../../components/basics.tsx";
@@ -38,57 +38,61 @@ const OFF = 2;
 function useColumns(): Column<User>[] {
   const { t } = useTranslation();
   const format = useFormat();
-  return [
-    idColumn(),
-    textColumn("username", t("auth.username"), {
-      main: true,
-      render: (user) => (
-        <div>
-          <div className="tf-strong tf-wrap">{user.username}</div>
-          {user.display_name && user.display_name !== user.username && (
-            <div className="tf-small tf-faint tf-wrap">{user.display_name}</div>
-          )}
-        </div>
-      ),
-    }),
-    {
-      key: "status",
-      title: t("token.status"),
-      main: true,
-      csv: (user) => user.status,
-      render: (user) =>
-        user.status === ON ? (
-          <StatusTag tone="good">{t("user.status_on")}</StatusTag>
-        ) : (
-          <StatusTag tone="bad">{t("user.status_off")}</StatusTag>
+  return useMemo(() => {
+    return [
+      idColumn(),
+      textColumn("username", t("auth.username"), {
+        main: true,
+        render: (user) => (
+          <div>
+            <div className="tf-strong tf-wrap">{user.username}</div>
+            {user.display_name && user.display_name !== user.username && (
+              <div className="tf-small tf-faint tf-wrap">{user.display_name}</div>
+            )}
+          </div>
         ),
-    },
-    {
-      key: "role",
-      title: t("setting.role"),
-      csv: (user) => user.role,
-      render: (user) => (
-        <PlainTag
-          tone={user.role >= ROLE.root ? "violet" : user.role >= ROLE.admin ? "info" : "quiet"}
-        >
-          {t(`role.${roleName(user.role)}`)}
-        </PlainTag>
-      ),
-    },
-    textColumn("group", t("token.group"), { render: (user) => <PlainTag>{user.group}</PlainTag> }),
-    moneyColumn("quota", t("layout.balance")),
-    moneyColumn("used_quota", t("setting.used")),
-    {
-      key: "request_count",
-      title: t("setting.requests"),
-      align: "right",
-      csv: (user) => user.request_count,
-      render: (user) => <span className="tf-num">{format.number(user.request_count)}</span>,
-    },
-    textColumn("remark", t("channel.remark"), { extra: true }),
-    timeColumn("last_login_at", t("user.last_login")),
-    timeColumn("created_at", t("token.created"), { extra: true }),
-  ];
+      }),
+      {
+        key: "status",
+        title: t("token.status"),
+        main: true,
+        csv: (user) => user.status,
+        render: (user) =>
+          user.status === ON ? (
+            <StatusTag tone="good">{t("user.status_on")}</StatusTag>
+          ) : (
+            <StatusTag tone="bad">{t("user.status_off")}</StatusTag>
+          ),
+      },
+      {
+        key: "role",
+        title: t("setting.role"),
+        csv: (user) => user.role,
+        render: (user) => (
+          <PlainTag
+            tone={user.role >= ROLE.root ? "violet" : user.role >= ROLE.admin ? "info" : "quiet"}
+          >
+            {t(`role.${roleName(user.role)}`)}
+          </PlainTag>
+        ),
+      },
+      textColumn("group", t("token.group"), {
+        render: (user) => <PlainTag>{user.group}</PlainTag>,
+      }),
+      moneyColumn("quota", t("layout.balance")),
+      moneyColumn("used_quota", t("setting.used")),
+      {
+        key: "request_count",
+        title: t("setting.requests"),
+        align: "right",
+        csv: (user) => user.request_count,
+        render: (user) => <span className="tf-num">{format.number(user.request_count)}</span>,
+      },
+      textColumn("remark", t("channel.remark"), { extra: true }),
+      timeColumn("last_login_at", t("user.last_login")),
+      timeColumn("created_at", t("token.created"), { extra: true }),
+    ];
+  }, [t, format]);
 }
 
 interface Open {
