@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/buf.h"
+
 enum { ALIGN = _Alignof(max_align_t) };
 enum { FIRST_CHUNK = 4 * 1024 - 64, SECOND_CHUNK = 1024 - 64, LARGEST_CHUNK = 256 * 1024 };
 
@@ -169,4 +171,14 @@ void arena_defer(struct arena *a, void (*release)(void *), void *arg)
     struct deferred *d = NEW(a, struct deferred);
     *d = (struct deferred){a->deferred, release, arg};
     a->deferred = d;
+}
+
+static void free_buf(void *buf)
+{
+    buf_free(buf);
+}
+
+void arena_defer_buf(struct arena *a, struct buf *b)
+{
+    arena_defer(a, free_buf, b);
 }

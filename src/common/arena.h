@@ -25,6 +25,8 @@ size_t arena_size(const struct arena *a); // bytes taken from the system, for li
 
 // Ties something that is not memory (a connection, a curl handle) to the arena's life.
 void arena_defer(struct arena *a, void (*release)(void *), void *arg);
+struct buf;
+void arena_defer_buf(struct arena *a, struct buf *b); // its memory
 
 #define NEW(a, T) ((T *)arena_alloc((a), sizeof(T)))
 #define NEW_ARRAY(a, T, n) ((T *)arena_alloc((a), sizeof(T) * (n)))

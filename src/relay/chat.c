@@ -305,11 +305,6 @@ const char *chat_reply_model(struct chat_writer *w, struct str upstream)
     return w->model ? w->model : arena_str(w->arena, upstream);
 }
 
-static void free_text(void *buf)
-{
-    buf_free(buf);
-}
-
 static struct answer_choice *answer_choice(struct chat_writer *w, int number)
 {
     struct answer_choice **at = &w->answer->choices;
@@ -337,9 +332,9 @@ static void add_part(struct chat_writer *w, struct answer_choice *c, const struc
     };
     p->citations_end = &p->citations;
     buf_str(&p->text, ev->text);
-    arena_defer(w->arena, free_text, &p->text);
-    arena_defer(w->arena, free_text, &p->signature);
-    arena_defer(w->arena, free_text, &p->logprobs);
+    arena_defer_buf(w->arena, &p->text);
+    arena_defer_buf(w->arena, &p->signature);
+    arena_defer_buf(w->arena, &p->logprobs);
     if (c->last)
         c->last->next = p;
     else

@@ -195,17 +195,12 @@ static yyjson_val *output_of(yyjson_val *document)
     return yyjson_obj_get(yyjson_obj_get(document, "response"), "output");
 }
 
-static void free_text(void *buf)
-{
-    buf_free(buf);
-}
-
 // The request with another input; `alone`: which follows no other reply any more.
 static struct err *replace_input(struct relay *r, const struct buf *input, bool alone)
 {
     struct buf *all = NEW(r->arena, struct buf);
     *all = BUF((size_t)CHAIN_BYTES_MOST * 2);
-    arena_defer(r->arena, free_text, all);
+    arena_defer_buf(r->arena, all);
     struct json_edit edits[] = {{"input", buf_view(input)}, {"previous_response_id", STR("null")}};
     struct str pieces[CALL_PIECES];
     size_t n = json_text_edit(r->arena, &r->body, edits, alone ? 2 : 1, pieces, CALL_PIECES);
@@ -222,7 +217,7 @@ static struct err *put_together(struct relay *r, const struct chain *c)
     struct buf *input = NEW(r->arena, struct buf);
     struct json j = {.out = input};
     *input = BUF((size_t)CHAIN_BYTES_MOST * 2);
-    arena_defer(r->arena, free_text, input);
+    arena_defer_buf(r->arena, input);
     json_arr(&j, NULL);
     for (int i = c->count - 1; i >= 0; i--) {
         items_put(&j, input_of(c->documents[i]));
@@ -306,7 +301,7 @@ static struct err *recall_items(struct relay *r, struct db *db, struct arena *a)
     yyjson_val *item, *found;
     r->items_recalled = true;
     *input = BUF((size_t)CHAIN_BYTES_MOST * 2);
-    arena_defer(r->arena, free_text, input);
+    arena_defer_buf(r->arena, input);
     json_arr(&j, NULL);
     yyjson_arr_foreach(yyjson_obj_get(r->body.root, "input"), i, max, item)
     {

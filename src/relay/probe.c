@@ -75,11 +75,6 @@ static const char *mapped(struct arena *a, const struct channel *c, const char *
     return model;
 }
 
-static void free_buf(void *buf)
-{
-    buf_free(buf);
-}
-
 static struct err *begin(struct probing *p, struct arena *a, const struct channel *c,
                          enum relay_mode mode, const char *model)
 {
@@ -98,7 +93,7 @@ static struct err *begin(struct probing *p, struct arena *a, const struct channe
         .headers = BUF(1 << 16),
     };
     p->attempt.dialect = provider_dialect(provider, p->attempt.mode);
-    arena_defer(a, free_buf, &p->attempt.headers);
+    arena_defer_buf(a, &p->attempt.headers);
     p->target = (struct chat_target){.model = model, .quirks = provider->quirks};
     return NULL;
 }

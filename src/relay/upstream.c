@@ -173,11 +173,6 @@ static void add_system_prompt(struct relay *r, struct chat_request *request)
     request->system = part;
 }
 
-static void free_buf(void *buf)
-{
-    buf_free(buf);
-}
-
 // What must be fetched before the request can be written: then r->first is set.
 static struct err *look_ahead(struct relay *r)
 {
@@ -217,7 +212,7 @@ static struct err *translate_body(struct relay *r)
         return NULL;
     struct buf *body = NEW(r->arena, struct buf);
     *body = BUF(OUT_MOST);
-    arena_defer(r->arena, free_buf, body);
+    arena_defer_buf(r->arena, body);
     TRY(chat_write_request(r->arena, r->attempt.dialect, request, &r->target, body));
     if (body->overflow)
         return err_new(r->arena, &err_body_too_large, "translated request");

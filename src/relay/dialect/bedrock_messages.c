@@ -341,14 +341,6 @@ static void write_in_turn(struct bedrock_writing *w, const struct chat_part *p, 
     bedrock_write_point(w, p->cache_ttl);
 }
 
-static struct chat_part without_tail(const struct chat_part *p)
-{
-    struct chat_part copy = *p;
-    while (copy.text.n && strchr(" \t\r\n", copy.text.p[copy.text.n - 1]))
-        copy.text.n--;
-    return copy;
-}
-
 // A last message of the assistant is continued by the model and must not end in white space.
 static void write_message(struct bedrock_writing *w, const struct chat_message *m, bool first)
 {
@@ -365,7 +357,9 @@ static void write_message(struct bedrock_writing *w, const struct chat_message *
             write_text(w, STR("."));
         }
         bool last = p->kind == PART_TEXT && role == ASSISTANT && !p->next && !m->next && !w->own;
-        struct chat_part trimmed = last ? without_tail(p) : *p;
+        struct chat_part trimmed = *p;
+        if (last)
+            trimmed.text = text_trimmed(p->text);
         write_in_turn(w, &trimmed, role);
     }
 }

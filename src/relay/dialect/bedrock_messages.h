@@ -15,8 +15,9 @@ struct bedrock_writing {
     struct json j;
     struct chat_message *messages; // repaired
     enum claude_format format;
-    bool own;      // the caller speaks this dialect too
-    bool no_calls; // tools are declared for the history's sake only
+    bool own;                     // the caller speaks this dialect too
+    bool no_calls;                // tools are declared for the history's sake only:
+    const struct chat_tool *used; // those that it used
     int skip;      // cache points to leave out: the first ones beyond the allowed four
     int documents; // written so far: their names must differ
     const char *document_names[BEDROCK_NAMES_KEPT];

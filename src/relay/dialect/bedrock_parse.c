@@ -194,21 +194,12 @@ static struct err *read_blocks(struct arena *a, yyjson_val *list, struct chat_pa
 
 // --- messages -------------------------------------------------------------------
 
-static const struct {
-    const char *name;
-    enum chat_role role;
-} roles[] = {{"user", ROLE_USER}, {"assistant", ROLE_ASSISTANT}, {"system", ROLE_SYSTEM}};
-
 static struct err *read_message(struct arena *a, yyjson_val *in, size_t at,
                                 struct chat_message ***end)
 {
-    const char *role = json_text_at(in, "role");
-    size_t i = 0, count = sizeof(roles) / sizeof(*roles);
-    while (role && i < count && strcmp(roles[i].name, role) != 0)
-        i++;
-    if (!role || i == count)
-        return err_new(a, &err_field_invalid, "messages[%zu].role", at);
-    struct chat_message *m = message_add(a, end, roles[i].role);
+    enum chat_role role = ROLE_USER;
+    TRY(take_role(a, in, at, &role));
+    struct chat_message *m = message_add(a, end, role);
     struct chat_part **parts = &m->parts;
     TRY(read_blocks(a, yyjson_obj_get(in, "content"), &parts));
     if (m->role == ROLE_USER)
@@ -364,9 +355,9 @@ static struct err *read_scalars(struct arena *a, yyjson_val *body, struct chat_r
 {
     yyjson_val *config = yyjson_obj_get(body, "inferenceConfig");
     yyjson_val *metadata = yyjson_obj_get(body, "requestMetadata");
-    TRY(take_real(a, config, "temperature", &out->has_temperature, &out->temperature));
-    TRY(take_real(a, config, "topP", &out->has_top_p, &out->top_p));
-    TRY(take_stops(a, config, "stopSequences", &out->stop));
+    static const struct sampling_names names = {
+        .temperature = "temperature", .top_p = "topP", .stop = "stopSequences"};
+    TRY(take_sampling(a, config, &names, out));
     out->tier = json_text_at(yyjson_obj_get(body, "serviceTier"), "type");
     if (yyjson_obj_size(metadata))
         out->metadata = metadata;

@@ -60,34 +60,6 @@ static void write_format_tool(struct bedrock_writing *w)
                schema_object(w->a, w->in->schema), false);
 }
 
-static bool was_called(const struct bedrock_writing *w)
-{
-    for (const struct chat_message *m = w->messages; m; m = m->next)
-        for (const struct chat_part *p = m->parts; p; p = p->next)
-            if (p->kind == PART_TOOL_CALL && !text_is_empty(p->name))
-                return true;
-    return false;
-}
-
-// A history with calls needs tools: those it used are declared, without their parameters.
-static void write_used_tools(struct bedrock_writing *w)
-{
-    struct chat_tool *used = NULL, *known;
-    for (const struct chat_message *m = w->messages; m; m = m->next)
-        for (const struct chat_part *p = m->parts; p; p = p->next) {
-            if (p->kind != PART_TOOL_CALL || text_is_empty(p->name))
-                continue;
-            for (known = used; known && strcmp(known->name, p->name) != 0;)
-                known = known->next;
-            if (known)
-                continue;
-            known = NEW(w->a, struct chat_tool);
-            *known = (struct chat_tool){.next = used, .name = p->name};
-            used = known;
-            write_tool(w, used);
-        }
-}
-
 static void write_choice(struct bedrock_writing *w, bool budgeted)
 {
     enum tool_choice choice = w->in->choice;
@@ -130,7 +102,8 @@ static bool plan_tools(struct bedrock_writing *w)
             chat_dropped(w->to, "tools");
     if (any && !none)
         return true;
-    w->no_calls = was_called(w);
+    w->used = history_tools(w->a, w->messages);
+    w->no_calls = w->used != NULL;
     return w->no_calls;
 }
 
@@ -143,8 +116,8 @@ static void write_tools(struct bedrock_writing *w, bool budgeted)
             write_tool(w, t);
     if (w->format == CLAUDE_FORMAT_TOOL)
         write_format_tool(w);
-    else if (!any_tool(w))
-        write_used_tools(w);
+    for (const struct chat_tool *t = any_tool(w) ? NULL : w->used; t; t = t->next)
+        write_tool(w, t); // a history with calls needs those that it used
     json_end(&w->j);
     write_choice(w, budgeted);
     json_end(&w->j);
@@ -362,12 +335,7 @@ static int count_markers(const struct bedrock_writing *w, bool tools)
     int n = 0;
     for (const struct chat_tool *t = tools ? w->in->tools : NULL; t; t = t->next)
         n += t->cache_ttl && !t->hosted;
-    for (const struct chat_part *p = w->in->system; p; p = p->next)
-        n += p->cache_ttl != NULL;
-    for (const struct chat_message *m = w->messages; m; m = m->next)
-        for (const struct chat_part *p = m->parts; p; p = p->next)
-            n += p->cache_ttl != NULL;
-    return n;
+    return n + history_markers(w->in->system, w->messages);
 }
 
 // Of this dialect's own requests only the conversation may have to be written anew.

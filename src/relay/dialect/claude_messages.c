@@ -238,13 +238,6 @@ static void write_reminder(struct claude_writing *w, const struct chat_message *
 }
 
 // A last message of the assistant is continued by the model and must not end in white space.
-static struct str without_tail(struct str s)
-{
-    while (s.n && strchr(" \t\r\n", s.p[s.n - 1]))
-        s.n--;
-    return s;
-}
-
 static void write_message(struct claude_writing *w, const struct chat_message *m, bool first)
 {
     int role = m->role == ROLE_ASSISTANT ? ASSISTANT : m->role == ROLE_SYSTEM ? SYSTEM : USER;
@@ -261,7 +254,7 @@ static void write_message(struct claude_writing *w, const struct chat_message *m
         }
         open_message(w, role);
         if (p->kind == PART_TEXT && role == ASSISTANT && !p->next && !m->next)
-            write_text(w, without_tail(p->text), p->cache_ttl);
+            write_text(w, text_trimmed(p->text), p->cache_ttl);
         else
             write_part(w, p);
     }

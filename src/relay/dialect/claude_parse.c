@@ -130,35 +130,15 @@ static struct err *read_block(struct arena *a, yyjson_val *in, struct chat_part 
 
 static struct err *read_blocks(struct arena *a, yyjson_val *content, struct chat_part ***end)
 {
-    size_t i, max;
-    yyjson_val *block;
-    if (yyjson_is_str(content)) {
-        if (yyjson_get_len(content))
-            part_add(a, end, PART_TEXT)->text =
-                (struct str){yyjson_get_str(content), yyjson_get_len(content)};
-        return NULL;
-    }
-    if (content && !yyjson_is_null(content) && !yyjson_is_arr(content))
-        return err_new(a, &err_field_invalid, "messages.content");
-    yyjson_arr_foreach(content, i, max, block) TRY(read_block(a, block, end));
-    return NULL;
+    return take_content(a, content, "messages.content", read_block, end);
 }
-
-static const struct {
-    const char *name;
-    enum chat_role role;
-} roles[] = {{"user", ROLE_USER}, {"assistant", ROLE_ASSISTANT}, {"system", ROLE_SYSTEM}};
 
 static struct err *read_message(struct arena *a, yyjson_val *in, size_t at,
                                 struct chat_message ***end)
 {
-    const char *role = json_text_at(in, "role");
-    size_t i = 0, count = sizeof(roles) / sizeof(*roles);
-    while (role && i < count && strcmp(roles[i].name, role) != 0)
-        i++;
-    if (!role || i == count)
-        return err_new(a, &err_field_invalid, "messages[%zu].role", at);
-    struct chat_message *m = message_add(a, end, roles[i].role);
+    enum chat_role role = ROLE_USER;
+    TRY(take_role(a, in, at, &role));
+    struct chat_message *m = message_add(a, end, role);
     struct chat_part **parts = &m->parts;
     TRY(read_blocks(a, yyjson_obj_get(in, "content"), &parts));
     if (m->role == ROLE_USER)
@@ -260,10 +240,9 @@ static void read_format(yyjson_val *body, struct chat_request *out)
 
 static struct err *read_scalars(struct arena *a, yyjson_val *body, struct chat_request *out)
 {
-    TRY(take_real(a, body, "temperature", &out->has_temperature, &out->temperature));
-    TRY(take_real(a, body, "top_p", &out->has_top_p, &out->top_p));
-    TRY(take_int(a, body, "top_k", &out->has_top_k, &out->top_k));
-    TRY(take_stops(a, body, "stop_sequences", &out->stop));
+    static const struct sampling_names names = {
+        .temperature = "temperature", .top_p = "top_p", .top_k = "top_k", .stop = "stop_sequences"};
+    TRY(take_sampling(a, body, &names, out));
     TRY(take_text(a, body, "service_tier", &out->tier));
     out->user = json_text_at(yyjson_obj_get(body, "metadata"), "user_id");
     out->logprobs = -1;

@@ -93,24 +93,12 @@ static void write_choice(struct claude_writing *w)
 // A history with calls needs tools: those it used are declared, and none may be called.
 static void write_used_tools(struct claude_writing *w)
 {
-    struct chat_tool *used = NULL, *known;
-    for (const struct chat_message *m = w->messages; m; m = m->next)
-        for (const struct chat_part *p = m->parts; p; p = p->next) {
-            if (p->kind != PART_TOOL_CALL || text_is_empty(p->name))
-                continue;
-            for (known = used; known && strcmp(known->name, p->name) != 0;)
-                known = known->next;
-            if (known)
-                continue;
-            if (!used)
-                json_arr(&w->j, "tools");
-            known = NEW(w->a, struct chat_tool);
-            *known = (struct chat_tool){.next = used, .name = p->name};
-            used = known;
-            write_tool(w, used);
-        }
+    const struct chat_tool *used = history_tools(w->a, w->messages);
     if (!used)
         return;
+    json_arr(&w->j, "tools");
+    for (; used; used = used->next)
+        write_tool(w, used);
     json_end(&w->j);
     json_obj(&w->j, "tool_choice");
     json_str(&w->j, "type", "none");
@@ -183,12 +171,7 @@ static int count_markers(const struct claude_writing *w)
     int n = w->in->cache_key != NULL;
     for (const struct chat_tool *t = w->in->tools; t; t = t->next)
         n += t->cache_ttl != NULL;
-    for (const struct chat_part *p = w->in->system; p; p = p->next)
-        n += p->cache_ttl != NULL;
-    for (const struct chat_message *m = w->messages; m; m = m->next)
-        for (const struct chat_part *p = m->parts; p; p = p->next)
-            n += p->cache_ttl != NULL;
-    return n;
+    return n + history_markers(w->in->system, w->messages);
 }
 
 static const char *const known[] = {

@@ -38,46 +38,24 @@ static void read_document(struct arena *a, yyjson_val *in, struct chat_part *p)
                                   : json_text_of(a, data);
 }
 
-static const struct {
-    const char *type;
-    enum part_kind kind;
-    void (*read)(struct arena *a, yyjson_val *in, struct chat_part *p);
-} kinds[] = {
+static const struct part_row kinds[] = {
     {"text", PART_TEXT, read_text},
     {"image_url", PART_IMAGE, read_image},
     {"thinking", PART_THINKING, read_text},
     {"document", PART_TEXT, read_document},
+    {0},
 };
 
-static void read_part(struct arena *a, yyjson_val *in, struct chat_part ***end)
+static struct err *read_part(struct arena *a, yyjson_val *in, struct chat_part ***end)
 {
-    const char *type = json_text_at(in, "type");
-    if (text_eq(type, "text") && !json_str_at(in, "text").n)
-        return; // no other dialect accepts them
-    size_t i = 0, count = sizeof(kinds) / sizeof(*kinds);
-    while (i < count && !text_eq(type, kinds[i].type))
-        i++;
-    struct chat_part *p = part_add(a, end, i < count ? kinds[i].kind : PART_RAW);
-    p->raw = in;
-    p->owner = &cohere_dialect;
-    if (i < count)
-        kinds[i].read(a, in, p);
+    if (!part_is_nothing(in))
+        part_read(a, in, kinds, &cohere_dialect, end);
+    return NULL;
 }
 
 static struct err *read_content(struct arena *a, yyjson_val *content, struct chat_part ***end)
 {
-    size_t i, max;
-    yyjson_val *item;
-    if (yyjson_is_str(content)) {
-        struct str text = {yyjson_get_str(content), yyjson_get_len(content)};
-        if (text.n)
-            part_add(a, end, PART_TEXT)->text = text;
-        return NULL;
-    }
-    if (content && !yyjson_is_null(content) && !yyjson_is_arr(content))
-        return err_new(a, &err_field_invalid, "messages.content");
-    yyjson_arr_foreach(content, i, max, item) read_part(a, item, end);
-    return NULL;
+    return take_content(a, content, "messages.content", read_part, end);
 }
 
 // --- messages -------------------------------------------------------------------
@@ -255,26 +233,6 @@ static void read_format(yyjson_val *body, struct chat_request *out)
     out->schema = yyjson_is_obj(schema) ? schema : NULL;
 }
 
-static struct err *read_sampling(struct arena *a, yyjson_val *body, struct chat_request *out)
-{
-    const struct {
-        const char *name;
-        bool *said;
-        double *value;
-    } reals[] = {
-        {"temperature", &out->has_temperature, &out->temperature},
-        {"p", &out->has_top_p, &out->top_p},
-        {"presence_penalty", &out->has_presence, &out->presence},
-        {"frequency_penalty", &out->has_frequency, &out->frequency},
-    };
-    for (size_t i = 0; i < sizeof(reals) / sizeof(*reals); i++)
-        TRY(take_real(a, body, reals[i].name, reals[i].said, reals[i].value));
-    TRY(take_int(a, body, "k", &out->has_top_k, &out->top_k));
-    TRY(take_int(a, body, "seed", &out->has_seed, &out->seed));
-    out->logprobs = json_bool_at(body, "logprobs", false) ? 0 : -1;
-    return take_stops(a, body, "stop_sequences", &out->stop);
-}
-
 static void read_thinking(yyjson_val *body, struct chat_request *out)
 {
     yyjson_val *thinking = yyjson_obj_get(body, "thinking");
@@ -297,7 +255,10 @@ struct err *cohere_parse_request(struct arena *a, yyjson_val *body, struct chat_
     TRY(read_documents(&p, body));
     TRY(read_tools(a, body, out));
     read_format(body, out);
-    TRY(read_sampling(a, body, out));
+    static const struct sampling_names names = {
+        "temperature", "p", "presence_penalty", "frequency_penalty", "k", "seed", "stop_sequences"};
+    TRY(take_sampling(a, body, &names, out));
+    out->logprobs = json_bool_at(body, "logprobs", false) ? 0 : -1;
     read_thinking(body, out);
     return NULL;
 }

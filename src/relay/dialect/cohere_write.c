@@ -137,18 +137,13 @@ static void finish(struct json *j)
     buf_puts(j->out, "\n\n");
 }
 
-static void free_text(void *buf)
-{
-    buf_free(buf);
-}
-
 static struct stream *stream_of(struct chat_writer *w)
 {
     if (w->own)
         return w->own;
     struct stream *s = w->own = NEW(w->arena, struct stream);
     s->text = BUF(TEXT_MOST);
-    arena_defer(w->arena, free_text, &s->text);
+    arena_defer_buf(w->arena, &s->text);
     return s;
 }
 

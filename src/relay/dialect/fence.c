@@ -9,15 +9,10 @@
 static const char MARK[] = "```";
 enum { MARK_SIZE = 3, TAIL_MOST = 64 };
 
-static void free_text(void *buf)
-{
-    buf_free(buf);
-}
-
 void fence_init(struct fence *f, struct chat_reader *r, struct chat_choice *c)
 {
     *f = (struct fence){.r = r, .c = c, .held = BUF((size_t)32 << 20)};
-    arena_defer(r->arena, free_text, &f->held);
+    arena_defer_buf(r->arena, &f->held);
 }
 
 static struct err *send(struct fence *f, size_t n)

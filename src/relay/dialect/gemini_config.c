@@ -120,27 +120,22 @@ struct err *gemini_parse_tools(struct arena *a, yyjson_val *body, struct chat_re
 
 static struct err *read_sampling(struct arena *a, yyjson_val *config, struct chat_request *out)
 {
-    const struct {
-        const char *name;
-        bool *said;
-        double *value;
-    } reals[] = {
-        {"temperature", &out->has_temperature, &out->temperature},
-        {"topP", &out->has_top_p, &out->top_p},
-        {"presencePenalty", &out->has_presence, &out->presence},
-        {"frequencyPenalty", &out->has_frequency, &out->frequency},
+    const struct sampling_names names = {
+        .temperature = "temperature",
+        .top_p = gemini_name(a, config, "topP"),
+        .presence = gemini_name(a, config, "presencePenalty"),
+        .frequency = gemini_name(a, config, "frequencyPenalty"),
+        .seed = "seed",
+        .stop = gemini_name(a, config, "stopSequences"),
     };
-    for (size_t i = 0; i < sizeof(reals) / sizeof(*reals); i++)
-        TRY(take_real(a, config, gemini_name(a, config, reals[i].name), reals[i].said,
-                      reals[i].value));
+    TRY(take_sampling(a, config, &names, out));
     double top_k = 0; // a number with a fraction by its type
     TRY(take_real(a, config, gemini_name(a, config, "topK"), &out->has_top_k, &top_k));
     out->top_k = top_k > 0 && top_k < 1e9 ? (int64_t)top_k : 0;
-    TRY(take_int(a, config, "seed", &out->has_seed, &out->seed));
     out->logprobs = -1;
     if (yyjson_get_bool(gemini_at(config, "responseLogprobs")))
         out->logprobs = (int)json_int_at(config, "logprobs", 0);
-    return take_stops(a, config, gemini_name(a, config, "stopSequences"), &out->stop);
+    return NULL;
 }
 
 static void read_format(struct arena *a, yyjson_val *config, struct chat_request *out)

@@ -23,11 +23,6 @@ struct answer {
     size_t begin;    // where the open block begins in it
 };
 
-static void free_text(void *buf)
-{
-    buf_free(buf);
-}
-
 static struct reading *reading_of(struct chat_reader *r)
 {
     if (r->own)
@@ -46,7 +41,7 @@ static struct answer *answer_of(struct chat_reader *r, struct chat_choice *c)
         struct answer *mine = c->own = NEW(r->arena, struct answer);
         fence_init(&mine->fence, r, c);
         mine->said = BUF(SAID_MOST);
-        arena_defer(r->arena, free_text, &mine->said);
+        arena_defer_buf(r->arena, &mine->said);
     }
     return c->own;
 }

@@ -52,16 +52,11 @@ static bool shows_thinking(const struct chat_writer *w)
 
 // --- carried state --------------------------------------------------------------
 
-static void free_text(void *buf)
-{
-    buf_free(buf);
-}
-
 static void carried_init(struct arena *a, struct carried *c)
 {
     c->state = c->thought = BUF(STATE_MOST);
-    arena_defer(a, free_text, &c->state);
-    arena_defer(a, free_text, &c->thought);
+    arena_defer_buf(a, &c->state);
+    arena_defer_buf(a, &c->thought);
 }
 
 static void carry(struct chat_writer *w, struct carried *c, const struct dialect *owner,
@@ -93,7 +88,7 @@ static void grounding_init(struct arena *a, struct grounding *g)
     struct buf *bufs[] = {&g->text, &g->chunks, &g->supports};
     for (size_t i = 0; i < sizeof(bufs) / sizeof(*bufs); i++) {
         *bufs[i] = BUF(TEXT_MOST);
-        arena_defer(a, free_text, bufs[i]);
+        arena_defer_buf(a, bufs[i]);
     }
 }
 
@@ -194,7 +189,7 @@ static struct answer *answer_of(struct chat_writer *w, struct stream *s, int cho
     if (!s->answers[choice]) {
         struct answer *mine = s->answers[choice] = NEW(w->arena, struct answer);
         mine->args = BUF(ARGUMENTS_MOST);
-        arena_defer(w->arena, free_text, &mine->args);
+        arena_defer_buf(w->arena, &mine->args);
         carried_init(w->arena, &mine->carried);
         grounding_init(w->arena, &mine->grounding);
     }

@@ -181,3 +181,36 @@ struct chat_message *history_repair(struct arena *a, const struct chat_message *
     close_turn(&r);
     return r.first;
 }
+
+struct chat_tool *history_tools(struct arena *a, const struct chat_message *messages)
+{
+    struct chat_tool *first = NULL, **at;
+    for (const struct chat_message *m = messages; m; m = m->next)
+        for (const struct chat_part *p = m->parts; p; p = p->next) {
+            if (p->kind != PART_TOOL_CALL || text_is_empty(p->name))
+                continue;
+            for (at = &first; *at && strcmp((*at)->name, p->name) != 0;)
+                at = &(*at)->next;
+            if (*at)
+                continue;
+            *at = NEW(a, struct chat_tool);
+            (*at)->name = p->name;
+        }
+    return first;
+}
+
+static int markers(const struct chat_part *parts)
+{
+    int n = 0;
+    for (; parts; parts = parts->next)
+        n += parts->cache_ttl != NULL;
+    return n;
+}
+
+int history_markers(const struct chat_part *system, const struct chat_message *messages)
+{
+    int n = markers(system);
+    for (; messages; messages = messages->next)
+        n += markers(messages->parts);
+    return n;
+}

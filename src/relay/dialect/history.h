@@ -8,3 +8,8 @@
 // becomes user text, whatever stood between follows. Ids used twice are told apart. (OpenAI and
 // Anthropic both answer 400 to anything else; conversion matrix 6.1.)
 struct chat_message *history_repair(struct arena *a, const struct chat_message *in);
+
+// The tools that were called, in the order of their first calls; without descriptions and schemas.
+struct chat_tool *history_tools(struct arena *a, const struct chat_message *messages);
+// How many cache markers stand in the system prompts and the messages.
+int history_markers(const struct chat_part *system, const struct chat_message *messages);

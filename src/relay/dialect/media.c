@@ -66,6 +66,16 @@ void media_from_url(struct arena *a, struct str url, struct chat_part *out)
     out->mime = media_mime(out->data, mime);
 }
 
+void media_from_file(struct arena *a, struct str data, struct chat_part *out)
+{
+    if (str_starts(data, "data:")) {
+        media_from_url(a, data, out);
+    } else if (data.n) {
+        out->data = data;
+        out->mime = media_mime(data, (struct str){0});
+    }
+}
+
 struct str media_to_url(struct arena *a, const struct chat_part *p)
 {
     if (p->url.n)

@@ -5,6 +5,8 @@
 
 // "data:image/png;base64,AAAA" -> mime and data; anything else is kept as a URL.
 void media_from_url(struct arena *a, struct str url, struct chat_part *out);
+// A file's data: a data URL, or base64 alone. Nothing when there is none.
+void media_from_file(struct arena *a, struct str data, struct chat_part *out);
 // Base64 as providers want it: without line breaks, in the ordinary alphabet.
 struct str media_base64(struct arena *a, struct str s);
 // The inverse: a URL either way; .p NULL if the part has neither.

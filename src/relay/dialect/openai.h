@@ -18,6 +18,10 @@ yyjson_val *openai_error_in(yyjson_val *body);
 struct err *openai_write_event(struct chat_writer *w, const struct chat_event *ev);
 void openai_write_answer(struct chat_writer *w, const struct chat_answer *answer);
 
+// Parts that Responses has in the same form.
+void openai_read_text(struct arena *a, yyjson_val *in, struct chat_part *p);
+void openai_read_audio(struct arena *a, yyjson_val *in, struct chat_part *p);
+
 // What OpenAI's own model families refuse (openai.md 1.7).
 struct openai_family {
     const char *begin;  // of the model's name; longer ones stand first
@@ -34,6 +38,12 @@ const char *openai_family_effort(const struct openai_family *f, enum effort e);
 const char *openai_user(struct arena *a, const char *user);
 // "service_tier" where it is OpenAI's own and has that tier; another wish than the usual is noted.
 void openai_write_tier(struct json *j, const struct chat_request *in, const struct chat_target *to);
+
+// "tool_choice" and "parallel_tool_calls"; a named function stands one level deeper in a chat
+// (`nested`) than in Responses.
+struct name_map;
+void openai_write_choice(struct json *j, struct arena *a, const struct chat_request *in,
+                         const struct name_map *names, bool nested);
 
 extern const char *const effort_names[]; // by enum effort; NULL for EFFORT_UNSAID
 enum effort effort_by_name(const char *name);

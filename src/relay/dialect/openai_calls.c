@@ -20,15 +20,10 @@ struct call {
     bool quoted, escaped, complete;
 };
 
-static void free_text(void *buf)
-{
-    buf_free(buf);
-}
-
 static void text_init(struct arena *a, struct buf *b)
 {
     *b = BUF(HELD_MAX);
-    arena_defer(a, free_text, b);
+    arena_defer_buf(a, b);
 }
 
 void calls_init(struct calls *s, struct chat_reader *r, struct chat_choice *c)

@@ -17,12 +17,6 @@ struct parse {
     int functions;
 };
 
-static void set_raw(struct chat_part *p, yyjson_val *raw)
-{
-    p->raw = raw;
-    p->owner = &openai_dialect;
-}
-
 // OpenRouter's callers mark parts as Anthropic's do; OpenAI has prompt_cache_breakpoint.
 static const char *cache_marker(yyjson_val *part)
 {
@@ -41,7 +35,7 @@ static void read_image(struct arena *a, yyjson_val *in, struct chat_part *p)
     media_from_url(a, url, p);
 }
 
-static void read_audio(struct arena *a, yyjson_val *in, struct chat_part *p)
+void openai_read_audio(struct arena *a, yyjson_val *in, struct chat_part *p)
 {
     yyjson_val *audio = yyjson_obj_get(in, "input_audio");
     struct str data = json_str_at(audio, "data");
@@ -55,75 +49,41 @@ static void read_audio(struct arena *a, yyjson_val *in, struct chat_part *p)
 static void read_file(struct arena *a, yyjson_val *in, struct chat_part *p)
 {
     yyjson_val *file = yyjson_obj_get(in, "file");
-    struct str data = json_str_at(file, "file_data");
     p->name = json_text_at(file, "filename");
     p->file_id = json_str_at(file, "file_id");
-    if (str_starts(data, "data:")) {
-        media_from_url(a, data, p);
-    } else if (data.n) {
-        p->data = data;
-        p->mime = media_mime(data, (struct str){0});
-    }
+    media_from_file(a, json_str_at(file, "file_data"), p);
 }
 
-static void read_text(struct arena *a, yyjson_val *in, struct chat_part *p)
+void openai_read_text(struct arena *a, yyjson_val *in, struct chat_part *p)
 {
     (void)a;
     p->text = json_str_at(in, p->kind == PART_REFUSAL ? "refusal" : "text");
 }
 
-static const struct {
-    const char *type;
-    enum part_kind kind;
-    void (*read)(struct arena *a, yyjson_val *in, struct chat_part *p);
-} kinds[] = {
-    {"text", PART_TEXT, read_text},        {"refusal", PART_REFUSAL, read_text},
-    {"image_url", PART_IMAGE, read_image}, {"input_audio", PART_AUDIO, read_audio},
-    {"file", PART_FILE, read_file},        {"input_text", PART_TEXT, read_text},
-    {"output_text", PART_TEXT, read_text},
+static const struct part_row kinds[] = {
+    {"text", PART_TEXT, openai_read_text},
+    {"refusal", PART_REFUSAL, openai_read_text},
+    {"image_url", PART_IMAGE, read_image},
+    {"input_audio", PART_AUDIO, openai_read_audio},
+    {"file", PART_FILE, read_file},
+    {"input_text", PART_TEXT, openai_read_text},
+    {"output_text", PART_TEXT, openai_read_text},
+    {0},
 };
 
-static void read_part(struct arena *a, yyjson_val *in, struct chat_part ***end)
+// A bare text is a part, too.
+static struct err *read_part(struct arena *a, yyjson_val *in, struct chat_part ***end)
 {
-    const char *type = json_text_at(in, "type");
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-        if (text_eq(type, kinds[i].type)) {
-            struct chat_part *p = part_add(a, end, kinds[i].kind);
-            kinds[i].read(a, in, p);
-            p->cache_ttl = cache_marker(in);
-            set_raw(p, in);
-            return;
-        }
-    set_raw(part_add(a, end, PART_RAW), in);
+    if (yyjson_is_str(in))
+        return take_content(a, in, "messages.content", NULL, end);
+    if (!part_is_nothing(in))
+        part_read(a, in, kinds, &openai_dialect, end)->cache_ttl = cache_marker(in);
+    return NULL;
 }
 
-// Empty texts are dropped: no other dialect accepts them.
 static struct err *read_content(struct arena *a, yyjson_val *content, struct chat_part ***end)
 {
-    size_t i, max;
-    yyjson_val *item;
-    if (yyjson_is_str(content)) {
-        struct str text = {yyjson_get_str(content), yyjson_get_len(content)};
-        if (text.n)
-            part_add(a, end, PART_TEXT)->text = text;
-        return NULL;
-    }
-    if (content && !yyjson_is_null(content) && !yyjson_is_arr(content))
-        return err_new(a, &err_field_invalid, "messages.content");
-    yyjson_arr_foreach(content, i, max, item)
-    {
-        struct chat_part **before = *end;
-        if (yyjson_is_str(item))
-            part_add(a, end, PART_TEXT)->text =
-                (struct str){yyjson_get_str(item), yyjson_get_len(item)};
-        else
-            read_part(a, item, end);
-        if ((*before)->kind == PART_TEXT && (*before)->text.n == 0) {
-            *before = NULL;
-            *end = before;
-        }
-    }
-    return NULL;
+    return take_content(a, content, "messages.content", read_part, end);
 }
 
 // A custom tool's call has free text: elsewhere a function with one parameter, `input`.
@@ -336,25 +296,6 @@ static void read_format(yyjson_val *body, struct chat_request *out)
         out->format = FORMAT_JSON;
 }
 
-static struct err *read_sampling(struct arena *a, yyjson_val *body, struct chat_request *out)
-{
-    const struct {
-        const char *name;
-        bool *said;
-        double *value;
-    } reals[] = {
-        {"temperature", &out->has_temperature, &out->temperature},
-        {"top_p", &out->has_top_p, &out->top_p},
-        {"presence_penalty", &out->has_presence, &out->presence},
-        {"frequency_penalty", &out->has_frequency, &out->frequency},
-    };
-    for (size_t i = 0; i < sizeof(reals) / sizeof(*reals); i++)
-        TRY(take_real(a, body, reals[i].name, reals[i].said, reals[i].value));
-    TRY(take_int(a, body, "top_k", &out->has_top_k, &out->top_k));
-    TRY(take_int(a, body, "seed", &out->has_seed, &out->seed));
-    return take_stops(a, body, "stop", &out->stop);
-}
-
 static void read_probabilities(yyjson_val *body, struct chat_request *out)
 {
     yyjson_val *bias = yyjson_obj_get(body, "logit_bias");
@@ -398,7 +339,9 @@ struct err *openai_parse_request(struct arena *a, yyjson_val *body, struct chat_
     TRY(read_tools(a, body, out));
     read_choice(body, out);
     read_format(body, out);
-    TRY(read_sampling(a, body, out));
+    static const struct sampling_names names = {
+        "temperature", "top_p", "presence_penalty", "frequency_penalty", "top_k", "seed", "stop"};
+    TRY(take_sampling(a, body, &names, out));
     read_probabilities(body, out);
     read_effort(body, out);
     return read_labels(a, body, out);

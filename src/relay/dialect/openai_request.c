@@ -34,22 +34,25 @@ static bool is_kept(const struct openai_writing *w, const struct chat_tool *t)
     return !openai_has(w, NO_TOOLS) && (!t->hosted || t->owner == &openai_dialect);
 }
 
-static void write_choice(struct openai_writing *w)
+void openai_write_choice(struct json *j, struct arena *a, const struct chat_request *in,
+                         const struct name_map *names, bool nested)
 {
-    static const char *const names[] = {
+    static const char *const words[] = {
         [CHOICE_AUTO] = "auto", [CHOICE_NONE] = "none", [CHOICE_ANY] = "required"};
-    if (w->in->choice == CHOICE_NAMED) {
-        json_obj(&w->j, "tool_choice");
-        json_str(&w->j, "type", "function");
-        json_obj(&w->j, "function");
-        json_str(&w->j, "name", name_to_wire(w->a, w->names, w->in->choice_name));
-        json_end(&w->j);
-        json_end(&w->j);
-    } else if (w->in->choice != CHOICE_UNSAID) {
-        json_str(&w->j, "tool_choice", names[w->in->choice]);
+    if (in->choice == CHOICE_NAMED) {
+        json_obj(j, "tool_choice");
+        json_str(j, "type", "function");
+        if (nested)
+            json_obj(j, "function");
+        json_str(j, "name", name_to_wire(a, names, in->choice_name));
+        if (nested)
+            json_end(j);
+        json_end(j);
+    } else if (in->choice != CHOICE_UNSAID) {
+        json_str(j, "tool_choice", words[in->choice]);
     }
-    if (w->in->parallel >= 0)
-        json_bool(&w->j, "parallel_tool_calls", w->in->parallel);
+    if (in->parallel >= 0)
+        json_bool(j, "parallel_tool_calls", in->parallel);
 }
 
 static void write_tools(struct openai_writing *w)
@@ -75,7 +78,7 @@ static void write_tools(struct openai_writing *w)
         yyjson_is_obj(yyjson_obj_get(w->in->body, "tool_choice")))
         json_raw(&w->j, "tool_choice",
                  json_text_of(w->a, yyjson_obj_get(w->in->body, "tool_choice")));
-    write_choice(w);
+    openai_write_choice(&w->j, w->a, w->in, w->names, true);
 }
 
 // --- scalars --------------------------------------------------------------------

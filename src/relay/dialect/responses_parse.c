@@ -21,12 +21,6 @@ struct parse {
 
 // --- content parts --------------------------------------------------------------
 
-static void read_text(struct arena *a, yyjson_val *in, struct chat_part *p)
-{
-    (void)a;
-    p->text = json_str_at(in, p->kind == PART_REFUSAL ? "refusal" : "text");
-}
-
 static void read_image(struct arena *a, yyjson_val *in, struct chat_part *p)
 {
     const char *detail = json_text_at(in, "detail");
@@ -37,67 +31,29 @@ static void read_image(struct arena *a, yyjson_val *in, struct chat_part *p)
 
 static void read_file(struct arena *a, yyjson_val *in, struct chat_part *p)
 {
-    struct str data = json_str_at(in, "file_data");
     p->name = json_text_at(in, "filename");
     p->file_id = json_str_at(in, "file_id");
     p->url = json_str_at(in, "file_url");
-    if (str_starts(data, "data:")) {
-        media_from_url(a, data, p);
-    } else if (data.n) {
-        p->data = data;
-        p->mime = media_mime(data, (struct str){0});
-    }
+    media_from_file(a, json_str_at(in, "file_data"), p);
 }
 
-static void read_audio(struct arena *a, yyjson_val *in, struct chat_part *p)
-{
-    yyjson_val *audio = yyjson_obj_get(in, "input_audio");
-    (void)a;
-    p->data = json_str_at(audio, "data");
-    p->detail = json_text_at(audio, "format");
-}
-
-static const struct {
-    const char *type;
-    enum part_kind kind;
-    void (*read)(struct arena *a, yyjson_val *in, struct chat_part *p);
-} kinds[] = {
-    {"input_text", PART_TEXT, read_text},    {"output_text", PART_TEXT, read_text},
-    {"text", PART_TEXT, read_text},          {"refusal", PART_REFUSAL, read_text},
-    {"input_image", PART_IMAGE, read_image}, {"input_file", PART_FILE, read_file},
-    {"input_audio", PART_AUDIO, read_audio},
+static const struct part_row kinds[] = {
+    {"input_text", PART_TEXT, openai_read_text},    {"output_text", PART_TEXT, openai_read_text},
+    {"text", PART_TEXT, openai_read_text},          {"refusal", PART_REFUSAL, openai_read_text},
+    {"input_image", PART_IMAGE, read_image},        {"input_file", PART_FILE, read_file},
+    {"input_audio", PART_AUDIO, openai_read_audio}, {0},
 };
 
-static void read_part(struct arena *a, yyjson_val *in, struct chat_part ***end)
+static struct err *read_part(struct arena *a, yyjson_val *in, struct chat_part ***end)
 {
-    const char *type = json_text_at(in, "type");
-    size_t i = 0, count = sizeof(kinds) / sizeof(*kinds);
-    while (i < count && !text_eq(kinds[i].type, type))
-        i++;
-    bool text = i < count && kinds[i].kind == PART_TEXT;
-    if (text && !json_str_at(in, "text").n)
-        return; // nothing to anybody, and refused elsewhere
-    struct chat_part *p = part_add(a, end, i < count ? kinds[i].kind : PART_RAW);
-    p->raw = in;
-    p->owner = &responses_dialect;
-    if (i < count)
-        kinds[i].read(a, in, p);
+    if (!part_is_nothing(in))
+        part_read(a, in, kinds, &responses_dialect, end);
+    return NULL;
 }
 
 static struct err *read_content(struct arena *a, yyjson_val *content, struct chat_part ***end)
 {
-    size_t i, max;
-    yyjson_val *part;
-    if (yyjson_is_str(content)) {
-        struct str text = {yyjson_get_str(content), yyjson_get_len(content)};
-        if (text.n)
-            part_add(a, end, PART_TEXT)->text = text;
-        return NULL;
-    }
-    if (content && !yyjson_is_null(content) && !yyjson_is_arr(content))
-        return err_new(a, &err_field_invalid, "input.content");
-    yyjson_arr_foreach(content, i, max, part) read_part(a, part, end);
-    return NULL;
+    return take_content(a, content, "input.content", read_part, end);
 }
 
 // --- items ----------------------------------------------------------------------
@@ -385,8 +341,8 @@ static bool includes(yyjson_val *body, const char *what)
 
 static struct err *read_scalars(struct arena *a, yyjson_val *body, struct chat_request *out)
 {
-    TRY(take_real(a, body, "temperature", &out->has_temperature, &out->temperature));
-    TRY(take_real(a, body, "top_p", &out->has_top_p, &out->top_p));
+    static const struct sampling_names names = {.temperature = "temperature", .top_p = "top_p"};
+    TRY(take_sampling(a, body, &names, out));
     TRY(take_text(a, body, "user", &out->user));
     TRY(take_text(a, body, "safety_identifier", &out->user));
     TRY(take_text(a, body, "service_tier", &out->tier));

@@ -34,11 +34,6 @@ struct reading {
     bool refused;
 };
 
-static void free_text(void *buf)
-{
-    buf_free(buf);
-}
-
 static struct reading *reading_of(struct chat_reader *r)
 {
     if (r->own)
@@ -46,7 +41,7 @@ static struct reading *reading_of(struct chat_reader *r)
     struct reading *mine = r->own = NEW(r->arena, struct reading);
     mine->end = &mine->first;
     mine->escaped = BUF(HELD_MAX);
-    arena_defer(r->arena, free_text, &mine->escaped);
+    arena_defer_buf(r->arena, &mine->escaped);
     if (r->request)
         mine->names = name_map_new(r->arena, r->request->tools, RESPONSES_NAME_MAX);
     return mine;
@@ -82,7 +77,7 @@ static struct item *add_item(struct chat_reader *r, int64_t index, enum item_kin
     struct reading *mine = reading_of(r);
     struct item *it = NEW(r->arena, struct item);
     *it = (struct item){.index = index, .kind = kind, .held = BUF(HELD_MAX)};
-    arena_defer(r->arena, free_text, &it->held);
+    arena_defer_buf(r->arena, &it->held);
     *mine->end = it;
     mine->end = &it->next;
     if (!mine->live)

@@ -33,22 +33,6 @@ static void write_tool(struct responses_writing *w, const struct chat_tool *t)
     json_end(&w->j);
 }
 
-static void write_choice(struct responses_writing *w)
-{
-    static const char *const names[] = {
-        [CHOICE_AUTO] = "auto", [CHOICE_NONE] = "none", [CHOICE_ANY] = "required"};
-    if (w->in->choice == CHOICE_NAMED) {
-        json_obj(&w->j, "tool_choice");
-        json_str(&w->j, "type", "function");
-        json_str(&w->j, "name", name_to_wire(w->a, w->names, w->in->choice_name));
-        json_end(&w->j);
-    } else if (w->in->choice != CHOICE_UNSAID) {
-        json_str(&w->j, "tool_choice", names[w->in->choice]);
-    }
-    if (w->in->parallel >= 0)
-        json_bool(&w->j, "parallel_tool_calls", w->in->parallel);
-}
-
 static void write_tools(struct responses_writing *w)
 {
     bool any = false;
@@ -65,7 +49,7 @@ static void write_tools(struct responses_writing *w)
     if (!any)
         return;
     json_end(&w->j);
-    write_choice(w);
+    openai_write_choice(&w->j, w->a, w->in, w->names, false);
 }
 
 // --- reasoning ------------------------------------------------------------------

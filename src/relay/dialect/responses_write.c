@@ -28,11 +28,6 @@ struct stream {
     enum chat_stop reason;
 };
 
-static void free_text(void *buf)
-{
-    buf_free(buf);
-}
-
 static struct stream *stream_of(struct chat_writer *w)
 {
     if (w->own)
@@ -41,7 +36,7 @@ static struct stream *stream_of(struct chat_writer *w)
     struct buf *bufs[] = {&s->text, &s->state, &s->logprobs, &s->annotations, &s->items};
     for (size_t i = 0; i < sizeof(bufs) / sizeof(*bufs); i++) {
         *bufs[i] = BUF(TEXT_MOST);
-        arena_defer(w->arena, free_text, bufs[i]);
+        arena_defer_buf(w->arena, bufs[i]);
     }
     s->output = -1;
     return s;

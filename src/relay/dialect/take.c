@@ -69,6 +69,13 @@ struct str found_text(struct arena *a, struct str title, struct str source,
         arena_printf(a, "[%.*s](%.*s)\n%.*s", STR_ARGS(title), STR_ARGS(source), STR_ARGS(text)));
 }
 
+struct str text_trimmed(struct str s)
+{
+    while (s.n && strchr(" \t\r\n", s.p[s.n - 1]))
+        s.n--;
+    return s;
+}
+
 bool text_is_blank(struct str s)
 {
     return str_trim(s).n == 0;
@@ -121,6 +128,85 @@ const char *take_session(yyjson_val *body)
 {
     const char *key = json_text_at(body, "prompt_cache_key");
     return text_is_empty(key) ? json_text_at(body, "user") : key;
+}
+
+struct err *take_sampling(struct arena *a, yyjson_val *body, const struct sampling_names *names,
+                          struct chat_request *out)
+{
+    const struct {
+        const char *name;
+        bool *said;
+        double *value;
+    } reals[] = {
+        {names->temperature, &out->has_temperature, &out->temperature},
+        {names->top_p, &out->has_top_p, &out->top_p},
+        {names->presence, &out->has_presence, &out->presence},
+        {names->frequency, &out->has_frequency, &out->frequency},
+    };
+    for (size_t i = 0; i < sizeof(reals) / sizeof(*reals); i++)
+        if (reals[i].name)
+            TRY(take_real(a, body, reals[i].name, reals[i].said, reals[i].value));
+    if (names->top_k)
+        TRY(take_int(a, body, names->top_k, &out->has_top_k, &out->top_k));
+    if (names->seed)
+        TRY(take_int(a, body, names->seed, &out->has_seed, &out->seed));
+    return names->stop ? take_stops(a, body, names->stop, &out->stop) : NULL;
+}
+
+struct err *take_role(struct arena *a, yyjson_val *message, size_t at, enum chat_role *out)
+{
+    static const struct {
+        const char *name;
+        enum chat_role role;
+    } roles[] = {{"user", ROLE_USER}, {"assistant", ROLE_ASSISTANT}, {"system", ROLE_SYSTEM}};
+    const char *name = json_text_at(message, "role");
+    for (size_t i = 0; name && i < sizeof(roles) / sizeof(*roles); i++)
+        if (!strcmp(roles[i].name, name)) {
+            *out = roles[i].role;
+            return NULL;
+        }
+    return err_new(a, &err_field_invalid, "messages[%zu].role", at);
+}
+
+struct err *take_content(struct arena *a, yyjson_val *content, const char *field,
+                         struct err *(*read)(struct arena *a, yyjson_val *in,
+                                             struct chat_part ***end),
+                         struct chat_part ***end)
+{
+    size_t i, max;
+    yyjson_val *part;
+    if (yyjson_get_len(content) && yyjson_is_str(content))
+        part_add(a, end, PART_TEXT)->text =
+            (struct str){yyjson_get_str(content), yyjson_get_len(content)};
+    else if (content && !yyjson_is_str(content) && !yyjson_is_null(content) &&
+             !yyjson_is_arr(content))
+        return err_new(a, &err_field_invalid, "%s", field);
+    yyjson_arr_foreach(content, i, max, part) TRY(read(a, part, end));
+    return NULL;
+}
+
+bool part_is_nothing(yyjson_val *in)
+{
+    static const char *const texts[] = {"text", "input_text", "output_text"};
+    const char *type = json_text_at(in, "type");
+    for (size_t i = 0; type && i < sizeof(texts) / sizeof(*texts); i++)
+        if (!strcmp(texts[i], type))
+            return !json_str_at(in, "text").n;
+    return false;
+}
+
+struct chat_part *part_read(struct arena *a, yyjson_val *in, const struct part_row *rows,
+                            const struct dialect *owner, struct chat_part ***end)
+{
+    const char *type = json_text_at(in, "type");
+    while (rows->type && !text_eq(type, rows->type))
+        rows++;
+    struct chat_part *p = part_add(a, end, rows->type ? rows->kind : PART_RAW);
+    p->raw = in;
+    p->owner = owner;
+    if (rows->type)
+        rows->read(a, in, p);
+    return p;
 }
 
 struct chat_part *part_add(struct arena *a, struct chat_part ***end, enum part_kind kind)

@@ -14,15 +14,10 @@ static const struct {
     [THINK_LONG] = {STR("<thinking>"), STR("</thinking>")},
 };
 
-static void free_text(void *buf)
-{
-    buf_free(buf);
-}
-
 void think_init(struct think *t, struct chat_reader *r, struct chat_choice *c, enum think_tag tag)
 {
     *t = (struct think){.r = r, .c = c, .tag = tag, .held = BUF((size_t)32 << 20)};
-    arena_defer(r->arena, free_text, &t->held);
+    arena_defer_buf(r->arena, &t->held);
 }
 
 static struct err *say(struct think *t, enum part_kind kind, struct str text)
