@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "common/arena.h"
-#include "common/http/http.h"
+#include "common/http/client.h"
 #include "relay/channel/provider.h"
 
 static struct err *invalid(struct arena *a, const char *field)
@@ -84,6 +84,23 @@ static struct err *check_mapping(struct arena *a, const char *text)
     return NULL;
 }
 
+// What the client would refuse with every request is refused here.
+static struct err *check_headers(struct arena *a, const char *text)
+{
+    yyjson_val *map, *name, *value;
+    size_t i, max;
+    BUF_HERE(lines, 64 << 10);
+    struct call call = {.arena = a, .method = "GET"};
+    TRY(read_texts(a, "header_override", text, &map));
+    yyjson_obj_foreach(map, i, max, name, value)
+    {
+        buf_printf(&lines, "%s: %s\r\n", yyjson_get_str(name), yyjson_get_str(value));
+    }
+    TRY(url_parse(a, "http://localhost/", &call.url));
+    call.headers = buf_view(&lines);
+    return lines.overflow || call_check(&call) ? invalid(a, "header_override") : NULL;
+}
+
 static bool has_item(const char *list)
 {
     struct str rest = str_of(list), item;
@@ -95,11 +112,10 @@ static bool has_item(const char *list)
 
 struct err *channel_check(struct arena *a, const struct channel *c)
 {
-    yyjson_val *headers;
     TRY(check_base(a, c));
     TRY(check_url(a, "proxy", c->proxy, "http,https,socks5,socks5h"));
     TRY(check_mapping(a, c->model_mapping));
-    TRY(read_texts(a, "header_override", c->header_override, &headers));
+    TRY(check_headers(a, c->header_override));
     if (!has_item(c->group))
         return invalid(a, "group");
     return has_item(c->models) ? NULL : err_new(a, &err_field_missing, "models");

@@ -402,6 +402,8 @@ describe("channels", () => {
     ["a base URL of another scheme", { base_url: "file:///etc/passwd" }],
     ["a mapping that is no JSON", { model_mapping: "{" }],
     ["a mapping that is no map of names", { model_mapping: '{"a":1}' }],
+    ["a header that is ours", { header_override: '{"Content-Length":"1"}' }],
+    ["a header that is none", { header_override: '{"x y":"1"}' }],
     ["a mapping that loops", { model_mapping: '{"a":"b","b":"a"}' }],
     ["an override that is no JSON", { param_override: "[" }],
     ["a header with a line break", { header_override: '{"x":"a\\r\\ny: b"}' }],
