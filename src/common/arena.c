@@ -28,7 +28,7 @@ struct deferred {
 struct arena {
     struct chunk *chunks;
     struct deferred *deferred;
-    size_t size;
+    size_t size, first;
 };
 
 static void *must(void *p)
@@ -55,7 +55,14 @@ char *mem_strdup(const char *s)
 
 struct arena *arena_new(void)
 {
-    return mem_new(sizeof(struct arena));
+    return arena_small(FIRST_CHUNK);
+}
+
+struct arena *arena_small(size_t first)
+{
+    struct arena *a = mem_new(sizeof(*a));
+    a->first = first;
+    return a;
 }
 
 void arena_reset(struct arena *a)
@@ -77,7 +84,7 @@ void arena_reset(struct arena *a)
         keep->used = 0;
         keep->next = NULL;
     }
-    *a = (struct arena){.chunks = keep, .size = keep ? keep->size : 0};
+    *a = (struct arena){.chunks = keep, .size = keep ? keep->size : 0, .first = a->first};
 }
 
 void arena_free(struct arena *a)
@@ -91,7 +98,7 @@ void arena_free(struct arena *a)
 
 static struct chunk *chunk_new(struct arena *a, size_t at_least)
 {
-    size_t size = FIRST_CHUNK;
+    size_t size = a->first;
     if (a->chunks)
         size = a->chunks->next ? a->chunks->size * 2 : SECOND_CHUNK;
     if (size > LARGEST_CHUNK)

@@ -11,6 +11,7 @@
 struct arena;
 
 struct arena *arena_new(void);
+struct arena *arena_small(size_t first); // for things that there are many of: its first chunk
 // Releases everything; deferred calls run newest first; NULL is fine.
 void arena_free(struct arena *a);
 void arena_reset(struct arena *a); // same, but the arena stays usable and keeps one chunk

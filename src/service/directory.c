@@ -18,6 +18,7 @@ enum {
     ENTRIES_MOST = 4096, // of a shard
     UNKNOWN_MOST = 256,  // of those: whoever tries keys at random fills no memory, evicts nobody
     UNKNOWN_MS = 5000,
+    CALLER_SIZE = sizeof(struct caller) + 192, // with most callers' texts
 };
 
 static struct shard {
@@ -209,7 +210,7 @@ static struct caller *unknown_new(void)
 
 static struct caller *known_new(const struct token *t, const struct user *u)
 {
-    struct arena *own = arena_new();
+    struct arena *own = arena_small(CALLER_SIZE);
     struct caller *c = NEW(own, struct caller);
     c->arena = own;
     fill(c, t, u);

@@ -20,8 +20,9 @@
 #include "service/positions.h"
 
 enum {
-    SHARDS = 64,
+    SHARDS = 1024,
     SWEEP_MS = 5000,
+    SWEEP_PART_MS = 200, // then the books come first
     IDLE_WAIT_MS = 200,
     GATHER_MS = 60, // so that a trickle of records is booked in batches
     RETRY_MS = 500,
@@ -40,6 +41,7 @@ static struct {
     struct ledger_options o;
     struct journal *journal;
     pthread_t thread;
+    int sweep_at; // the thread's own: the shard that is swept next
     _Atomic bool stopping;
     _Atomic int64_t settled; // since start
     _Atomic int64_t even_ms; // when all of them were last booked
@@ -55,7 +57,7 @@ static struct {
 static struct shard *shard_of(enum account_kind kind, int64_t id)
 {
     uint64_t at = (uint64_t)id * 2 + (uint64_t)kind;
-    return &ledger.shards[(at * 0x9e3779b97f4a7c15u) >> 58];
+    return &ledger.shards[(at * 0x9e3779b97f4a7c15u) >> 54];
 }
 
 static struct account *account_new(enum account_kind kind, int64_t id)
@@ -404,11 +406,18 @@ static bool sweep_shard(struct arena *a, struct shard *s)
     return !e;
 }
 
-static void sweep(void)
+// True when all of them have had their turn.
+static bool sweep(void)
 {
     ARENA(a);
-    for (int i = 0; i < SHARDS && sweep_shard(a, &ledger.shards[i]); i++)
+    int64_t until = clock_steady_ms() + SWEEP_PART_MS;
+    while (ledger.sweep_at < SHARDS && sweep_shard(a, &ledger.shards[ledger.sweep_at++])) {
         arena_reset(a);
+        if (clock_steady_ms() > until && ledger.sweep_at < SHARDS)
+            return false;
+    }
+    ledger.sweep_at = 0;
+    return true;
 }
 
 static void pause_ms(int ms)
@@ -433,10 +442,8 @@ static void *keep_books(void *unused)
         if (!e && complained)
             log_info("bookkeeper: caught up");
         complained = e != NULL;
-        if (!balances && clock_steady_ms() - swept > SWEEP_MS) {
-            sweep();
+        if (!balances && clock_steady_ms() - swept > SWEEP_MS && sweep())
             swept = clock_steady_ms();
-        }
         if (e)
             pause_ms(RETRY_MS);
         else if (journal_wait(ledger.journal, booking_place(), IDLE_WAIT_MS))
