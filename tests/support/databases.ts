@@ -164,6 +164,7 @@ async function startMariadb(folder: string): Promise<[string, number]> {
   );
   const options = [
     "--datadir=" + join(folder, "my"),
+    "--tmpdir=" + folder, // one that starts in a shared folder removes what another one has there
     "--socket=" + join(folder, "my.sock"),
     "--pid-file=" + join(folder, "my.pid"),
     "--init-file=" + join(folder, "init.sql"),
