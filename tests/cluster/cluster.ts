@@ -2,14 +2,13 @@
 // the database; balances are drained from all sides; then the books.
 //
 //   bun tests/cluster/cluster.ts [--rounds 8]        # make cluster ROUNDS=8
-import { SQL } from "bun";
-import { verdict } from "../crash/verdict";
-import { ACCOUNTS, judge, type Row } from "../support/audit";
+import { uncollected, verdict } from "../crash/verdict";
+import { auditServer } from "../support/audit";
 import { Cut, through } from "../support/cut";
 import { createDatabase, startDatabases, stopDatabases } from "../support/databases";
 import { eventually } from "../support/eventually";
 import { Gateway } from "../support/gateway";
-import { below, type Caller, Load, type Outcome, serialIn } from "../support/load";
+import { below, type Caller, isOfLoad, Load, type Outcome, serialIn } from "../support/load";
 import type { Token } from "../support/management";
 import { relay, RELAY_COST, SECRETS } from "../support/nodes";
 import { Redis } from "../support/redis";
@@ -143,11 +142,9 @@ class Cluster {
     const rich = await this.newUser(1e12);
     const poor = await this.newUser(3_000_000);
     const second = await this.gw.newToken({}, rich.user);
-    // The rich, too: what a reply costs more than was reserved cannot be fetched from a database
-    // that is cut off, and is in the row as uncollected.
     return [
-      { name: "rich", key: rich.token.key, poor: true },
-      { name: "rich, second key", key: second.key, poor: true },
+      { name: "rich", key: rich.token.key, cut: true },
+      { name: "rich, second key", key: second.key, cut: true },
       { name: "user who runs dry", key: poor.token.key, poor: true },
     ];
   }
@@ -244,31 +241,9 @@ class Cluster {
     }
   }
 
-  private async audit(): Promise<{ rows: Row[]; wrong: string[] }> {
-    const sql = new SQL(this.database.dsn, { max: 1 });
-    const numbers = (rows: Record<string, unknown>[]) =>
-      rows.map((row) => Object.fromEntries(Object.entries(row).map(([k, v]) => [k, Number(v)])));
-    try {
-      const rows: Row[] = await sql.unsafe(
-        `SELECT request_id, user_id, token_id, quota, prompt_tokens, other
-          FROM logs WHERE type = 2`,
-      );
-      for (const row of rows) {
-        row.quota = Number(row.quota);
-        row.prompt_tokens = Number(row.prompt_tokens);
-      }
-      const users = numbers(await sql.unsafe(ACCOUNTS.user)) as never[];
-      const wrong = judge("user", users, this.gw.server.granted);
-      const [{ left }] = await sql.unsafe("SELECT COUNT(*) AS left FROM leases WHERE amount <> 0");
-      if (Number(left)) wrong.push(`${left} leases were not given back`);
-      return { rows, wrong };
-    } finally {
-      await sql.close();
-    }
-  }
-
   private async conclude(): Promise<boolean> {
-    const { rows, wrong } = await this.audit();
+    const granted = { users: this.gw.server.granted, tokens: new Map() };
+    const { rows, wrong } = await auditServer(this.database.dsn, granted);
     const { lost, double } = verdict(this.outcomes, this.served, rows.filter(isOfLoad));
     const overspent = [...this.wrong, ...wrong];
     show("lost", lost);
@@ -279,15 +254,12 @@ class Cluster {
     const requests = this.outcomes.length + this.requests;
     const failures = [lost, double, overspent, this.stale];
     console.log(
-      `requests=${requests} lost=${lost.length} double=${double.length} overspent=${overspent.length} stale=${this.stale.length}`,
+      `requests=${requests} lost=${lost.length} double=${double.length} overspent=${overspent.length} stale=${this.stale.length} uncollected=${uncollected(this.outcomes, rows)}`,
     );
     const full = this.outcomes.filter((one) => one.full).length;
     return full > 0 && failures.every((lines) => lines.length === 0);
   }
 }
-
-/** The others' serial would be negative: they ask for less input. */
-const isOfLoad = (row: Row) => row.prompt_tokens >= 1000;
 
 function show(title: string, lines: string[]): void {
   if (lines.length === 0) return;

@@ -30,9 +30,22 @@ export function verdict(outcomes: Outcome[], served: Set<number>, rows: Row[]): 
 function lostHow(one: Outcome, rows: Row[] | undefined): string | undefined {
   const [row] = rows ?? [];
   if (!row) return `${one.requestId} (${one.caller.name}): received in full, no row`;
-  const uncollected = one.caller.poor ? (explained(row)["uncollected_quota"] ?? 0) : 0;
-  if (row.quota + Number(uncollected) === one.quota) return undefined;
+  const rest = one.caller.poor || one.caller.cut ? uncollectedOf(row) : 0;
+  if (row.quota + rest === one.quota) return undefined;
   return `${one.requestId} (${one.caller.name}): quota ${row.quota}, not ${one.quota}`;
+}
+
+/** What callers used and could have paid, but for a database that was away. */
+export function uncollected(outcomes: Outcome[], rows: Row[]): number {
+  const cut = outcomes.filter(({ caller }) => caller.cut && !caller.poor);
+  const theirs = new Set(cut.map((one) => one.requestId));
+  return rows
+    .filter((row) => theirs.has(row.request_id))
+    .reduce((sum, row) => sum + uncollectedOf(row), 0);
+}
+
+function uncollectedOf(row: Row): number {
+  return Number(explained(row)["uncollected_quota"] ?? 0);
 }
 
 /** Rows of requests that never reached the upstream: somebody paid for nothing. */

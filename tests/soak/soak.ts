@@ -2,7 +2,6 @@
 // stay flat, and the books exact.
 //
 //   bun tests/soak/soak.ts [--minutes 2]         # make soak MINUTES=2
-import { readdirSync, readFileSync } from "node:fs";
 import { verdict } from "../crash/verdict";
 import { audit } from "../support/audit";
 import { eventually } from "../support/eventually";
@@ -11,21 +10,11 @@ import { Gateway } from "../support/gateway";
 import { below, type Caller, Load, type Outcome, serialIn } from "../support/load";
 import type { Token } from "../support/management";
 import type { Account } from "../support/server";
+import { look, type Sample, unsteady } from "../support/steady";
 
 const LANES = 24;
 const LINE_MS = 10_000;
 const CHANGE_MS = 300;
-/** This part of the run only warms up. */
-const WARM = 0.35;
-/** What the end may have more than the beginning. */
-const GROWTH = 1.15;
-const FILES_SPARE = 12;
-
-interface Sample {
-  at: number;
-  rss: number;
-  files: number;
-}
 
 /** How the upstream behaves for a short spell. */
 const SPELLS: Directives[] = [
@@ -140,10 +129,7 @@ class Soak {
   }
 
   private async print(seconds: number): Promise<void> {
-    const { pid } = this.gw.server;
-    const status = readFileSync(`/proc/${pid}/status`, "utf8");
-    const rss = Number(/^VmRSS:\s*(\d+)/m.exec(status)?.[1] ?? 0);
-    const files = readdirSync(`/proc/${pid}/fd`).length;
+    const sample = look(this.gw.server.pid);
     const lag = await this.gw.server.metric("tf_journal_lag_milliseconds");
     const pending = await this.gw.server.metric("tf_journal_pending_records");
     const recent = this.outcomes.slice(this.reported);
@@ -154,10 +140,10 @@ class Soak {
       .sort((a, b) => a - b);
     const at = (part: number): string => (times[Math.floor(times.length * part)] ?? 0).toFixed(0);
     const failed = recent.filter((one) => !one.full && !one.left).length;
-    this.samples.push({ at: seconds, rss, files });
+    this.samples.push(sample);
     this.collect();
     console.log(
-      `${seconds} s: RSS ${(rss / 1024).toFixed(1)} MiB, files ${files}, journal ${pending} records ${lag} ms, ` +
+      `${seconds} s: RSS ${(sample.rss / 1024).toFixed(1)} MiB, files ${sample.files}, journal ${pending} records ${lag} ms, ` +
         `${recent.length} requests, p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, errors ${failed}, changes ${this.changes}`,
     );
   }
@@ -179,39 +165,19 @@ class Soak {
     const status = await server.stop();
     const { rows, wrong } = audit(server.dataDir, { users: server.granted, tokens: new Map() });
     const { lost, double } = verdict(this.outcomes, this.served, rows);
-    const unsteady = this.unsteady();
-    for (const line of [...lost, ...double, ...wrong, ...unsteady].slice(0, 20))
+    const growing = unsteady(this.samples);
+    for (const line of [...lost, ...double, ...wrong, ...growing].slice(0, 20))
       console.log(`WRONG ${line}`);
     const replies = this.outcomes.filter((one) => one.full).length;
     console.log(
-      `replies=${replies} lost=${lost.length} double=${double.length} negative=${wrong.length} unsteady=${unsteady.length} exit=${status}`,
+      `replies=${replies} lost=${lost.length} double=${double.length} negative=${wrong.length} unsteady=${growing.length} exit=${status}`,
     );
     return (
       replies > 0 &&
       status === 0 &&
-      lost.length + double.length + wrong.length + unsteady.length === 0
+      lost.length + double.length + wrong.length + growing.length === 0
     );
   }
-
-  /** What grew after the warm-up: the last third against the first, by their medians. */
-  private unsteady(): string[] {
-    const steady = this.samples.slice(Math.ceil(this.samples.length * WARM));
-    const third = Math.max(1, Math.floor(steady.length / 3));
-    if (steady.length < 2) return ["too short a run to tell whether anything grows"];
-    const [first, last] = [steady.slice(0, third), steady.slice(-third)];
-    const out: string[] = [];
-    const [rss, rssLast] = [median(first, "rss"), median(last, "rss")];
-    const [files, filesLast] = [median(first, "files"), median(last, "files")];
-    if (rssLast > rss * GROWTH) out.push(`RSS grew from ${rss} to ${rssLast} KiB`);
-    if (filesLast > files * GROWTH + FILES_SPARE)
-      out.push(`open files grew from ${files} to ${filesLast}`);
-    return out;
-  }
-}
-
-function median(samples: Sample[], of: "rss" | "files"): number {
-  const sorted = samples.map((sample) => sample[of]).sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }
 
 const at = process.argv.indexOf("--minutes");

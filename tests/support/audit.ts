@@ -1,4 +1,5 @@
 // The books as the database has them, read past the server: for when it was just killed, too.
+import { SQL } from "bun";
 import { Database } from "bun:sqlite";
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -34,7 +35,7 @@ interface Account {
   logged: number;
 }
 
-export const ACCOUNTS = {
+const ACCOUNTS = {
   user: `SELECT id, quota AS balance, used_quota AS used,
     (SELECT coalesce(sum(amount), 0) FROM leases WHERE kind = 'user' AND owner_id = users.id) AS leased,
     (SELECT coalesce(sum(quota), 0) FROM logs WHERE type = 2 AND user_id = users.id) AS logged FROM users`,
@@ -68,7 +69,34 @@ export function audit(dataDir: string, granted: Granted): Audit {
   }
 }
 
-export function judge(kind: string, accounts: Account[], granted: Map<number, number>): string[] {
+/** The same on a database server, when all nodes have ended in order: leases are given back. */
+export async function auditServer(dsn: string, granted: Granted): Promise<Audit> {
+  const sql = new SQL(dsn, { max: 1 });
+  const numbers = (rows: Record<string, unknown>[]) =>
+    rows.map((row) => Object.fromEntries(Object.entries(row).map(([k, v]) => [k, Number(v)])));
+  try {
+    const rows: Row[] = await sql.unsafe(
+      "SELECT request_id, user_id, token_id, quota, prompt_tokens, other FROM logs WHERE type = 2",
+    );
+    for (const row of rows) {
+      row.quota = Number(row.quota);
+      row.prompt_tokens = Number(row.prompt_tokens);
+    }
+    const users = numbers(await sql.unsafe(ACCOUNTS.user)) as never[];
+    const tokens = numbers(await sql.unsafe(ACCOUNTS.token)) as never[];
+    const [{ held }] = await sql.unsafe("SELECT COUNT(*) AS held FROM leases WHERE amount <> 0");
+    const wrong = [
+      ...judge("user", users, granted.users),
+      ...judge("token", tokens, granted.tokens),
+      ...(Number(held) ? [`${held} leases were not given back`] : []),
+    ];
+    return { rows, wrong };
+  } finally {
+    await sql.close();
+  }
+}
+
+function judge(kind: string, accounts: Account[], granted: Map<number, number>): string[] {
   const wrong: string[] = [];
   for (const account of accounts) {
     const { id, balance, used, leased, logged } = account;

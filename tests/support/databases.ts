@@ -50,7 +50,7 @@ function readState(): State | undefined {
   return JSON.parse(readFileSync(stateFile, "utf8")) as State;
 }
 
-function alive(pid: number): boolean {
+export function alive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
@@ -59,7 +59,7 @@ function alive(pid: number): boolean {
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const listener = net.createServer();
   await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
   const { port } = listener.address() as net.AddressInfo;
@@ -76,7 +76,7 @@ function run(folder: string, command: string[]): void {
 }
 
 /** Runs for as long as nobody ends it. */
-function serve(folder: string, log: string, command: string[]): number {
+export function serve(folder: string, log: string, command: string[]): number {
   const [program, ...args] = [...nobody, ...command];
   const out = openSync(join(folder, log), "a");
   const env = { ...process.env, HOME: folder };
@@ -104,7 +104,7 @@ function makeCertificates(folder: string): void {
   chmodSync(join(folder, "server.key"), 0o600);
 }
 
-async function reachable(dsn: string): Promise<void> {
+export async function reachable(dsn: string): Promise<void> {
   const until = Date.now() + START_MS;
   for (;;) {
     const sql = new SQL(dsn, { max: 1, connectionTimeout: 5 });
@@ -120,19 +120,35 @@ async function reachable(dsn: string): Promise<void> {
   }
 }
 
-async function startPostgres(folder: string): Promise<[string, number]> {
-  const bin = spawnSync("pg_config", ["--bindir"]).stdout?.toString().trim() ?? "";
-  if (!existsSync(join(bin, "initdb"))) return ["", 0];
+/** What one kind of server is: put into a folder once, then started on a port, also again. */
+export interface Kind {
+  name: Database["name"];
+  title: string;
+  /** False where the server is not installed. */
+  install: (folder: string) => boolean;
+  /** `safe`: what was committed survives a kill of the server. */
+  command: (folder: string, port: number, safe: boolean) => string[];
+  dsn: (port: number) => string;
+}
+
+const postgresBin = () => spawnSync("pg_config", ["--bindir"]).stdout?.toString().trim() ?? "";
+
+function installPostgres(folder: string): boolean {
+  const bin = postgresBin();
+  if (!existsSync(join(bin, "initdb"))) return false;
   writeFileSync(join(folder, "password"), PASSWORD);
   const initdb = [join(bin, "initdb"), "-D", "pg", "-U", "tf", "-A", "scram-sha-256"];
   run(folder, [...initdb, "--pwfile=password", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"]);
-  const port = await freePort();
+  return true;
+}
+
+function postgresCommand(folder: string, port: number, safe: boolean): string[] {
   const settings = {
     listen_addresses: "127.0.0.1",
     port,
     unix_socket_directories: folder,
     fsync: "off",
-    synchronous_commit: "off",
+    synchronous_commit: safe ? "on" : "off",
     full_page_writes: "off",
     max_connections: 300,
     deadlock_timeout: "200ms",
@@ -141,13 +157,14 @@ async function startPostgres(folder: string): Promise<[string, number]> {
     ssl_key_file: join(folder, "server.key"),
   };
   const options = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
-  const pid = serve(folder, "pg.log", [join(bin, "postgres"), "-D", "pg", ...options]);
-  return [`postgres://${login}@127.0.0.1:${port}/postgres?sslmode=disable`, pid];
+  return [join(postgresBin(), "postgres"), "-D", "pg", ...options];
 }
 
-async function startMariadb(folder: string): Promise<[string, number]> {
-  const mariadbd = ["/usr/sbin/mariadbd", "/usr/libexec/mariadbd"].find((path) => existsSync(path));
-  if (!mariadbd) return ["", 0];
+const mariadbd = () =>
+  ["/usr/sbin/mariadbd", "/usr/libexec/mariadbd"].find((path) => existsSync(path));
+
+function installMariadb(folder: string): boolean {
+  if (!mariadbd()) return false;
   const install = [
     "mariadb-install-db",
     "--no-defaults",
@@ -155,13 +172,16 @@ async function startMariadb(folder: string): Promise<[string, number]> {
     "--skip-test-db",
   ];
   run(folder, [...install, "--auth-root-authentication-method=normal", "--skip-name-resolve"]);
-  const port = await freePort();
   const quoted = `'${PASSWORD}'`;
   writeFileSync(
     join(folder, "init.sql"),
-    `CREATE USER tf@'127.0.0.1' IDENTIFIED BY ${quoted};\n` +
+    `CREATE USER IF NOT EXISTS tf@'127.0.0.1' IDENTIFIED BY ${quoted};\n` +
       "GRANT ALL ON *.* TO tf@'127.0.0.1' WITH GRANT OPTION;\n",
   );
+  return true;
+}
+
+function mariadbCommand(folder: string, port: number, safe: boolean): string[] {
   const options = [
     "--datadir=" + join(folder, "my"),
     "--tmpdir=" + folder, // one that starts in a shared folder removes what another one has there
@@ -170,7 +190,7 @@ async function startMariadb(folder: string): Promise<[string, number]> {
     "--init-file=" + join(folder, "init.sql"),
     `--port=${port}`,
     "--bind-address=127.0.0.1",
-    "--innodb-flush-log-at-trx-commit=0",
+    `--innodb-flush-log-at-trx-commit=${safe ? 2 : 0}`,
     "--innodb-flush-method=nosync",
     "--skip-innodb-doublewrite",
     "--sync-frm=0",
@@ -181,27 +201,45 @@ async function startMariadb(folder: string): Promise<[string, number]> {
     "--ssl-cert=" + join(folder, "server.pem"),
     "--ssl-key=" + join(folder, "server.key"),
   ];
-  const pid = serve(folder, "my.log", [mariadbd, "--no-defaults", ...options]);
-  return [`mysql://${login}@127.0.0.1:${port}/mysql`, pid];
+  return [mariadbd() ?? "", "--no-defaults", ...options];
 }
 
-const servers = [
-  { name: "postgres", title: "PostgreSQL", start: startPostgres },
-  { name: "mysql", title: "MariaDB", start: startMariadb },
-] as const;
+export const kinds: Kind[] = [
+  {
+    name: "postgres",
+    title: "PostgreSQL",
+    install: installPostgres,
+    command: postgresCommand,
+    dsn: (port) => `postgres://${login}@127.0.0.1:${port}/postgres?sslmode=disable`,
+  },
+  {
+    name: "mysql",
+    title: "MariaDB",
+    install: installMariadb,
+    command: mariadbCommand,
+    dsn: (port) => `mysql://${login}@127.0.0.1:${port}/mysql`,
+  },
+];
 
-async function launch(): Promise<State> {
+/** A folder that the servers may write to, with certificates for them. */
+export function serverFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "tf-databases-"));
   if (root) chownSync(folder, idOf("-u"), idOf("-g"));
   chmodSync(folder, 0o755);
+  makeCertificates(folder);
+  return folder;
+}
+
+async function launch(): Promise<State> {
+  const folder = serverFolder();
   const state: State = { folder, pids: [], databases: [] };
   const note = () => writeFileSync(stateFile, JSON.stringify(state)); // so that stop finds them
   mkdirSync(join(stateFile, ".."), { recursive: true });
   note();
-  makeCertificates(folder);
-  for (const { start, ...names } of servers) {
-    const [dsn, pid] = await start(folder);
-    state.databases.push({ ...names, dsn, pid });
+  for (const { name, title, install, command, dsn } of kinds) {
+    const port = await freePort();
+    const pid = install(folder) ? serve(folder, `${name}.log`, command(folder, port, false)) : 0;
+    state.databases.push({ name, title, dsn: pid ? dsn(port) : "", pid });
     if (pid) state.pids.push(pid);
     note();
   }
@@ -212,7 +250,7 @@ async function launch(): Promise<State> {
 /** Those that run already, or new ones. The folder holds ca.pem and, not theirs, other-ca.pem. */
 export async function startDatabases(): Promise<{ databases: Database[]; folder: string }> {
   const before = readState();
-  if (before?.databases.length === servers.length && before.pids.every(alive)) return before;
+  if (before?.databases.length === kinds.length && before.pids.every(alive)) return before;
   await stopDatabases();
   return launch().catch(async (error: unknown) => {
     await stopDatabases();

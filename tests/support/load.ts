@@ -9,6 +9,12 @@ export interface Caller {
   name: string;
   key: string;
   poor?: boolean;
+  /** His nodes lose their database: then, too, though he could pay. */
+  cut?: boolean;
+  /** The models he asks for, where they are not the load's. */
+  models?: string[];
+  /** Quota for an input token of them, in millionths. */
+  price?: number;
 }
 
 /** What became of one request, as its client saw it. */
@@ -32,6 +38,8 @@ export interface LoadOptions {
   callers: Caller[];
   lanes: number;
   models?: string[];
+  /** How long a lane rests after each request, on average. */
+  rest_ms?: number;
   /** How many of a hundred clients leave before the end. */
   leavers?: number;
   /** Told of each request, also of those that failed to connect (status 0). */
@@ -42,6 +50,13 @@ const CLIENTS: Spoken[] = ["openai", "claude"];
 /** Serials are told by the input tokens that the upstream reports, beginning here. */
 export const SERIAL_BASE = 1000;
 const PATIENCE_MS = 60_000;
+
+/** Rows of others, who ask for less input, say nothing about a load's serials. */
+export const isOfLoad = (row: { prompt_tokens: number }) => row.prompt_tokens >= SERIAL_BASE;
+
+/** At the gateway's usual prices two for each unit; rounded once, half up, and never nothing. */
+const costOf = (units: number, { price = 2_000_000 }: Caller): number =>
+  Math.max(1, Math.round((units * price) / 1_000_000));
 
 export const below = (n: number): number => Math.floor(Math.random() * n);
 
@@ -79,14 +94,15 @@ export class Load {
       this.options.onOutcome(outcome);
       if (outcome.status === 0) await Bun.sleep(5);
       else if (outcome.status !== 200) await Bun.sleep(below(40));
+      if (this.options.rest_ms) await Bun.sleep(below(2 * this.options.rest_ms));
     }
   }
 
   private async one(serial: number): Promise<Outcome> {
     const { callers, leavers = 15 } = this.options;
-    const models = this.options.models ?? ["fake-oa", "fake-cl"];
     const client = CLIENTS[below(2)] ?? "openai";
     const caller = callers[below(callers.length)] as Caller;
+    const models = caller.models ?? this.options.models ?? ["fake-oa", "fake-cl"];
     const usage = { input: SERIAL_BASE + serial, output: 1 + below(9) };
     const wish: Directives = { usage, chunks: 1 + below(12), delay_ms: below(5) };
     const outcome: Outcome = {
@@ -97,7 +113,7 @@ export class Load {
       full: false,
       left: false,
       stream: below(3) > 0,
-      quota: (usage.input + usage.output * 5) * 2,
+      quota: costOf(usage.input + usage.output * 5, caller),
       ms: 0,
     };
     const body = {

@@ -6,8 +6,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "./databases";
 import { eventually } from "./eventually";
-import { freePort } from "./server";
 
 const PASSWORD = "p@ss/w:rd%?#&";
 

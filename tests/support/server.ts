@@ -3,11 +3,10 @@ import { setDefaultTimeout } from "bun:test";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import net from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import readline from "node:readline";
-import { createDatabase } from "./databases";
+import { createDatabase, freePort } from "./databases";
 import { eventually } from "./eventually";
 import {
   type Channel,
@@ -291,14 +290,6 @@ function isErrorLine(line: string): boolean {
   } catch {
     return /\berror\b/i.test(line);
   }
-}
-
-export async function freePort(): Promise<number> {
-  const listener = net.createServer();
-  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
-  const { port } = listener.address() as net.AddressInfo;
-  await new Promise<void>((resolve) => listener.close(() => resolve()));
-  return port;
 }
 
 /** A user of the server under test, acting for himself. */
