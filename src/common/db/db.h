@@ -50,7 +50,8 @@ struct rows {
 struct err *db_pool_open(struct arena *a, const char *dsn, int connections, struct db_pool **out);
 void db_pool_close(struct db_pool *p); // waits until all have been returned; NULL is fine
 
-// Waits up to 3 s for a connection; err_db_busy after that.
+// Waits up to 3 s for a connection; err_db_busy after that. While a server is not reached, one at a
+// time tries it, three times a second at most; everybody else gets err_db_unavailable at once.
 struct err *db_lease(struct db_pool *p, struct arena *a, struct db **out);
 void db_return(struct db *db);          // NULL is fine; an open transaction is rolled back
 void db_pool_shrink(struct db_pool *p); // idle connections give back what they keep in memory

@@ -6,6 +6,7 @@
 #include <mysqld_error.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -303,7 +304,10 @@ static struct err *mysql_open(struct db *db, struct arena *a, const char *dsn)
 
 static bool mysql_alive(struct db *db)
 {
-    return mysql_ping(mysql_of(db)) == 0;
+    MYSQL *m = mysql_of(db);
+    struct pollfd p = {.fd = (int)mysql_get_socket(m), .events = POLLIN};
+    return !mysql_send_query(m, "DO 0", 4) && poll(&p, 1, CONNECT_S * 1000) > 0 &&
+           !mysql_read_query_result(m);
 }
 
 static int mysql_socket_of(struct db *db)

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -11,7 +12,7 @@
 #include "common/db/driver.h"
 #include "common/db/dsn.h"
 
-enum { LEASE_WAIT_MS = 3000 };
+enum { LEASE_WAIT_MS = 3000, AGAIN_MS = 300 };
 
 // Somebody who waits. Gets either a connection or the permission to open one.
 struct waiter {
@@ -29,6 +30,11 @@ struct db_pool {
     int size, taken; // taken: leased, being opened, or promised to a waiter
     struct db *idle; // most recently used first
     struct waiter *first, **last;
+
+    // Of a server, by clock_steady_ms; 0: never, or not any more.
+    _Atomic int64_t lost_ms; // a connection broke: those that were idle then may be dead, too
+    int64_t failed_ms;       // it was not reached
+    bool trying;             // somebody finds out whether it is back
 };
 
 static const struct db_driver *const drivers[] = {&sqlite_driver, &postgres_driver, &mysql_driver};
@@ -131,8 +137,6 @@ static struct waiter *next_waiter(struct db_pool *p)
 static void pass_on(struct db_pool *p, struct db *db)
 {
     struct waiter *w = next_waiter(p);
-    if (db)
-        db->idle_since_ms = clock_steady_ms();
     if (w) {
         w->db = db;
         w->may_open = !db;
@@ -162,7 +166,9 @@ void db_return(struct db *db)
     struct db_pool *p = db->pool;
     struct tx left_open = {.db = db, .done = !db->in_tx};
     tx_end(&left_open);
+    db->idle_since_ms = clock_steady_ms();
     if (db->broken) {
+        atomic_store(&p->lost_ms, db->idle_since_ms);
         db_disconnect(db);
         db = NULL;
     }
@@ -234,14 +240,49 @@ static bool stirred(struct db *db)
     return poll(&p, 1, 0) != 0;
 }
 
-static bool still_good(struct db *db)
+static bool is_old(const struct db *db)
 {
     const struct db_driver *d = db->driver;
-    int64_t now = clock_steady_ms();
-    if (d->replace_after_ms && now - db->opened_ms > d->replace_after_ms)
-        return false;
-    bool doubtful = d->check_after_ms && now - db->idle_since_ms > d->check_after_ms;
-    return !(doubtful || stirred(db)) || d->alive(db);
+    return d->replace_after_ms && clock_steady_ms() - db->opened_ms > d->replace_after_ms;
+}
+
+static bool is_doubtful(struct db_pool *p, struct db *db)
+{
+    const struct db_driver *d = db->driver;
+    bool rested = d->check_after_ms && clock_steady_ms() - db->idle_since_ms > d->check_after_ms;
+    bool lost = d->socket && db->idle_since_ms <= atomic_load(&p->lost_ms);
+    return rested || lost || is_old(db) || stirred(db);
+}
+
+// A server that was not reached is tried by one at a time, and not at once again: whoever comes
+// meanwhile is told so, instead of waiting for it in his turn.
+static bool may_try(struct db_pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    bool may = !p->failed_ms || (!p->trying && clock_steady_ms() - p->failed_ms >= AGAIN_MS);
+    if (may && p->failed_ms)
+        p->trying = true;
+    pthread_mutex_unlock(&p->lock);
+    return may;
+}
+
+static void has_tried(struct db_pool *p, bool reached)
+{
+    pthread_mutex_lock(&p->lock);
+    p->failed_ms = reached || !p->driver->socket ? 0 : clock_steady_ms();
+    p->trying = false;
+    pthread_mutex_unlock(&p->lock);
+}
+
+// The connection if it lives, else a new one.
+static struct err *renew(struct db_pool *p, struct arena *a, struct db **db)
+{
+    if (*db && !is_old(*db) && (*db)->driver->alive(*db))
+        return NULL;
+    db_disconnect(*db);
+    TRY(db_connect(p->driver, a, p->dsn, db));
+    (*db)->pool = p;
+    return NULL;
 }
 
 struct err *db_lease(struct db_pool *p, struct arena *a, struct db **out)
@@ -250,17 +291,17 @@ struct err *db_lease(struct db_pool *p, struct arena *a, struct db **out)
     *out = NULL;
     if (!take_place(p, &db))
         return err_new(a, &err_db_busy, "no connection free for %d s", LEASE_WAIT_MS / 1000);
-    if (db && !still_good(db)) {
-        db_disconnect(db);
-        db = NULL;
-    }
-    if (!db) {
-        struct err *e = db_connect(p->driver, a, p->dsn, &db);
+    if (!db || is_doubtful(p, db)) {
+        if (!may_try(p)) {
+            give_back(p, db);
+            return err_new(a, &err_db_unavailable, "the database was not reached a moment ago");
+        }
+        struct err *e = renew(p, a, &db);
+        has_tried(p, !e);
         if (e) {
             give_back(p, NULL);
             return e;
         }
-        db->pool = p;
     }
     db->next = NULL;
     *out = db;

@@ -3,9 +3,11 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -479,6 +481,112 @@ static void mute_servers(void **state)
     close(fd);
 }
 
+// Between us and the server: what it is given it passes on, until it is told to keep still.
+struct middle {
+    struct sockaddr_in at, server;
+    int listener;
+    pthread_t thread;
+    atomic_bool mute, ends;
+};
+
+enum { PAIRS_MOST = 16 };
+
+static void pass_on(int from, int to)
+{
+    char bytes[4096];
+    ssize_t n = read(from, bytes, sizeof(bytes));
+    if (n <= 0 || write(to, bytes, (size_t)n) != n)
+        shutdown(to, SHUT_RDWR);
+}
+
+static void *stand_between(void *arg)
+{
+    struct middle *m = arg;
+    struct pollfd ends[1 + 2 * PAIRS_MOST] = {{.fd = m->listener, .events = POLLIN}};
+    nfds_t count = 1;
+    while (!atomic_load(&m->ends)) {
+        if (atomic_load(&m->mute) || poll(ends, count, 20) <= 0) {
+            usleep(5000);
+            continue;
+        }
+        for (nfds_t i = 1; i < count; i++)
+            if (ends[i].revents)
+                pass_on(ends[i].fd, ends[i % 2 ? i + 1 : i - 1].fd);
+        if (ends[0].revents && count < 1 + 2 * PAIRS_MOST) {
+            int near = accept(m->listener, NULL, NULL), far = socket(AF_INET, SOCK_STREAM, 0);
+            if (connect(far, (struct sockaddr *)&m->server, sizeof(m->server)))
+                abort();
+            ends[count++] = (struct pollfd){.fd = near, .events = POLLIN};
+            ends[count++] = (struct pollfd){.fd = far, .events = POLLIN};
+        }
+    }
+    while (count > 0)
+        close(ends[--count].fd);
+    return NULL;
+}
+
+static const char *begin_between(struct fixture *x, struct middle *m)
+{
+    const char *at = strrchr(x->dsn, '@'), *port = strchr(at, ':') + 1;
+    socklen_t size = sizeof(m->at);
+    m->server = m->at =
+        (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    m->server.sin_port = htons((uint16_t)strtol(port, NULL, 10));
+    m->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (bind(m->listener, (struct sockaddr *)&m->at, size) || listen(m->listener, 64) ||
+        getsockname(m->listener, (struct sockaddr *)&m->at, &size) ||
+        pthread_create(&m->thread, NULL, stand_between, m))
+        fail_msg("nobody can stand between: %s", strerror(errno));
+    return arena_printf(x->a, "%.*s%d%s", (int)(port - x->dsn), x->dsn, ntohs(m->at.sin_port),
+                        port + strspn(port, "0123456789"));
+}
+
+static void *wait_for_it(void *pool)
+{
+    ARENA(a);
+    struct db *db;
+    assert_err(db_unavailable, db_lease(pool, a, &db));
+    return NULL;
+}
+
+// A server that falls silent: one finds out, and the others need not wait for it as well.
+static void silence_is_found_out_once(void **state)
+{
+    struct fixture *x = *state;
+    struct middle m = {0};
+    struct db_pool *pool;
+    struct db *db[4];
+    pthread_t first, second;
+    assert_fine(db_pool_open(x->a, begin_between(x, &m), 6, &pool));
+    for (int i = 0; i < 4; i++)
+        assert_fine(db_lease(pool, x->a, &db[i]));
+    atomic_store(&m.mute, true);
+    usleep(50 * 1000);
+    db[0]->broken = true; // as after a statement that nobody answered
+    for (int i = 4; i-- > 0;)
+        db_return(db[i]);
+    int64_t began = clock_steady_ms();
+    assert_int_equal(pthread_create(&first, NULL, wait_for_it, pool), 0);
+    pthread_join(first, NULL);
+    assert_in_range(clock_steady_ms() - began, 2000, 9000);
+    usleep(400 * 1000); // time to try again
+    assert_int_equal(pthread_create(&second, NULL, wait_for_it, pool), 0);
+    usleep(50 * 1000);
+    began = clock_steady_ms();
+    for (int i = 0; i < 20; i++)
+        assert_err(db_unavailable, db_lease(pool, x->a, &db[0]));
+    assert_true(clock_steady_ms() - began < 500);
+    pthread_join(second, NULL);
+    atomic_store(&m.mute, false);
+    usleep(400 * 1000);
+    assert_fine(db_lease(pool, x->a, &db[0]));
+    ask(x, db[0], "SELECT 1");
+    db_return(db[0]);
+    db_pool_close(pool);
+    atomic_store(&m.ends, true);
+    pthread_join(m.thread, NULL);
+}
+
 static const char *with_options(struct fixture *x, const char *host, const char *options)
 {
     const char *at = strrchr(x->dsn, '@'), *port = strchr(at, ':');
@@ -556,6 +664,7 @@ int main(void)
         T(plans_that_no_longer_fit),
         T(opening_fails),
         T(mute_servers),
+        T(silence_is_found_out_once),
         T(encryption),
     };
     const struct CMUnitTest mysql_tests[] = {T(the_ancestors_form)};
