@@ -27,8 +27,9 @@ const SHOWN = 10;
 const PHASES_MOST = 3;
 /** Whoever waits for the database is told in this time that it is away. */
 const TOLD_MS = 5_000;
-/** One that stands still is given up after 20 s, and after 3 more by those who came too late. */
+/** One that stands still is given up after 20 s by whoever was talking with it, then after 3 + 3. */
 const FROZEN_MS = 30_000;
+const STILL_FROZEN_MS = 8_000;
 /** In a shorter outage, what grows does not show. */
 const TELLING_MINUTES = 2;
 /** So little that a lease lasts for the whole outage. */
@@ -37,6 +38,8 @@ const CHEAP = ["cheap-oa", "cheap-cl"];
 interface Phase {
   name: string;
   ms: number;
+  /** Of those who ask first, and later. */
+  toldFirst?: number;
   toldWithin: number;
   away: () => Promise<void> | void;
   back: () => Promise<void> | void;
@@ -185,7 +188,8 @@ class Outage {
       all.push({
         name: "frozen",
         ms: 60_000,
-        toldWithin: FROZEN_MS,
+        toldFirst: FROZEN_MS,
+        toldWithin: STILL_FROZEN_MS,
         away: () => database.freeze(true),
         back: () => database.freeze(false),
       });
@@ -196,6 +200,7 @@ class Outage {
     this.asking.stranger = this.strangers.pop() ?? "";
     this.away = true;
     await phase.away();
+    if (phase.toldFirst) await this.askAll(phase.toldFirst);
     const third = phase.ms / 3;
     await this.watch(third, phase.name, phase.toldWithin);
     if (phase.redis) await this.redis.stop();
@@ -240,7 +245,7 @@ class Outage {
       }
       await Bun.sleep(Math.min(LOOK_MS, Math.max(0, until - Date.now())));
     }
-    await this.print(name);
+    if (next - Date.now() < LINE_MS - LOOK_MS) await this.print(name);
   }
 
   private async askAll(within: number): Promise<void> {
