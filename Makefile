@@ -29,7 +29,7 @@ ninja --quiet -C build/$(1) | { grep -v 'no work to do' || true; }
 endef
 
 .PHONY: all build run test check fmt clean setup setup-test setup-all release asan tsan gcc clang \
-	bench fuzz matrix web web-dev web-types pictures dist crash cluster faults soak agents logs traffic growth
+	bench fuzz matrix web web-dev web-types pictures dist crash cluster outage faults soak agents logs traffic growth
 
 all: build
 
@@ -104,6 +104,10 @@ agents: $(PROOF)
 
 cluster: $(PROOF)
 	@$(BUN) tests/cluster/cluster.ts --rounds $(or $(ROUNDS),8)
+
+# The database is away for so long.
+outage: $(PROOF)
+	@$(BUN) tests/outage/outage.ts --minutes $(or $(MINUTES),10) --database $(or $(DATABASE),postgres)
 
 faults: $(PROOF)
 	@$(BUN) tests/faults/faults.ts

@@ -25,6 +25,7 @@ type Part = {
 const root = join(import.meta.dir, "..");
 const bun = process.execPath;
 const reports = join(root, "build/asan/reports");
+const asanProgram = join(root, "build/asan/token-factory");
 const ON_SERVERS =
   /^common-db-test_(db|page|migrate|remote|db_pool_lane)$|^model-|^service-test_(setup|ledger(_kill)?|log_(apart|search))$/;
 const ONLY_ON_SERVERS = "common-db-test_remote";
@@ -134,14 +135,31 @@ async function onServers(jobs: (database: Database, env: Job["env"]) => Job[]): 
   });
 }
 
+/** The short form of `make outage`, with a server of its own that is killed and stopped. */
+const outage = ({ name, title }: Database): Job => ({
+  name: `outage of ${title}`,
+  command: [
+    ...unrandomized,
+    bun,
+    "tests/outage/outage.ts",
+    "--minutes",
+    "0.33",
+    "--database",
+    name,
+  ],
+  count: countCheck,
+  env: { TF_BIN: asanProgram },
+});
+
 const databases = () =>
-  onServers(({ title }, env) =>
-    units("asan", (name) => ON_SERVERS.test(name)).map((job) => ({
+  onServers((database, env) => [
+    outage(database),
+    ...units("asan", (name) => ON_SERVERS.test(name)).map((job) => ({
       ...job,
-      name: `${job.name} on ${title}`,
+      name: `${job.name} on ${database.title}`,
       env,
     })),
-  );
+  ]);
 
 /** For the suites on PostgreSQL. */
 let redis: Redis | undefined;
@@ -218,7 +236,7 @@ async function run(job: Job, live: boolean): Promise<Count> {
           ...job.env,
           ASAN_OPTIONS: `${env.ASAN_OPTIONS}:log_path=${reports}/report`,
           UBSAN_OPTIONS: `${env.UBSAN_OPTIONS}:log_path=${reports}/report`,
-          TF_BIN: join(root, "build/asan/token-factory"),
+          TF_BIN: asanProgram,
         }
       : { ...env, ...job.env },
     stdin: "ignore",

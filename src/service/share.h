@@ -4,8 +4,9 @@
 // A node spends from what it holds (`have`), which was taken out of the common bucket before, so
 // that deciding takes no round trip. Where it holds too little it may go ahead of what it holds, by
 // `most / 16`, one unit or one request, whatever is largest, as long as it knows of enough that is
-// left; that is paid at once. So N nodes together stay within the limit + N x (most / 8, or one
-// request), and over any longer time within its pace: what was too much must drain first.
+// left, or, before Redis has said anything, by the first request or `most / 256`; that is paid at
+// once. So N nodes together stay within the limit + N x (most / 8, or one request), and over any
+// longer time within its pace: what was too much must drain first.
 // Limits of less than 16 are never held ahead of need.
 //
 // Before anybody is refused for what others have taken, Redis is asked, unless it just was. What

@@ -1,7 +1,7 @@
 // The database goes away under steady load, and comes back: relays go on from directory and leases,
 // the journal takes the records, management says so at once; then everything catches up.
 //
-//   bun tests/outage/outage.ts [--minutes 10] [--database postgres|mysql] [--phase frozen]
+//   bun tests/outage/outage.ts [--minutes 10] [--database postgres|mariadb] [--phase frozen]
 //   make outage MINUTES=10
 import { uncollected, verdict } from "../crash/verdict";
 import { auditServer } from "../support/audit";
@@ -338,7 +338,9 @@ function option(name: string, usual: string): string {
   return (at < 0 ? undefined : process.argv[at + 1]) ?? usual;
 }
 
-const kind = option("database", "postgres") === "postgres" ? "postgres" : "mysql";
+const KINDS = { postgres: "postgres", mysql: "mysql", mariadb: "mysql" } as const;
+const kind = KINDS[option("database", "postgres") as keyof typeof KINDS];
+if (!kind) throw new Error("--database is postgres or mariadb");
 const outage = new Outage(Number(option("minutes", "10")), kind, option("phase", ""));
 const good = await outage.run().finally(() => outage.close());
 process.exit(good ? 0 : 1);

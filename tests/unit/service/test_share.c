@@ -326,6 +326,33 @@ static void what_runs_for_long_is_said_again(void **state)
     assert_int_equal(world.held[0], 1);
 }
 
+// So many requests of so many units until a node wants to hear from Redis first.
+static int into_the_dark(int64_t most, int64_t period_ms, int64_t units)
+{
+    begin(most, period_ms);
+    struct node *n = &world.nodes[0];
+    int count = 0;
+    bool unsure = false;
+    while (!share_wait_ms(&n->share, units, world.now_ms, &unsure)) {
+        share_use(&n->share, units, world.now_ms);
+        ask(n, 0);
+        assert_true(++count < 1000);
+    }
+    assert_true(unsure); // asks, instead of refusing
+    return count;
+}
+
+static void before_redis_has_said_anything(void **state)
+{
+    (void)state;
+    assert_int_equal(into_the_dark(1, MINUTE, 1), 1);
+    assert_int_equal(into_the_dark(255, MINUTE, 1), 1);
+    assert_int_equal(into_the_dark(1024, MINUTE, 1), 4); // a sixteenth of a sixteenth
+    assert_int_equal(into_the_dark(100000, MINUTE, 500), 1);
+    assert_int_equal(into_the_dark(100000, MINUTE, 100), 3);
+    assert_int_equal(into_the_dark(1024, 0, 1), 1);
+}
+
 static void an_answer_that_never_came_is_not_paid_twice(void **state)
 {
     (void)state;
@@ -356,6 +383,7 @@ int main(void)
         T(one_after_the_other_is_never_refused),
         T(what_there_was_no_room_for_is_not_used_again),
         T(what_runs_for_long_is_said_again),
+        T(before_redis_has_said_anything),
         T(an_answer_that_never_came_is_not_paid_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
