@@ -84,26 +84,26 @@ static void price_it(struct relay *r)
     }
 }
 
+static void fetch_from(struct relay *r, struct account *account, int64_t *reserved)
+{
+    int64_t got = 0;
+    if (!account || r->quota <= *reserved)
+        return;
+    struct err *e = ledger_extend(r->arena, account, r->quota - *reserved, true, &got);
+    *reserved += got;
+    if (!e)
+        return;
+    r->unasked = e->kind;
+    log_write(LOG_WARN, r->x->request_id, "no rest from the balance: %s: %s", e->kind->code,
+              e->detail);
+}
+
 // Both reservations must reach the price. Balances are asked by a worker, for whatever is left.
 static void fetch_rest(struct job *job)
 {
     struct relay *r = (struct relay *)job;
-    struct caller *c = r->caller;
-    int64_t got = 0;
-    if (r->quota > r->reserved) {
-        struct err *e =
-            ledger_extend(r->arena, c->user_account, r->quota - r->reserved, true, &got);
-        if (e)
-            log_write(LOG_WARN, r->x->request_id, "no rest from the balance: %s", e->detail);
-        r->reserved += got;
-    }
-    if (c->token_account && r->quota > r->token_reserved) {
-        struct err *e =
-            ledger_extend(r->arena, c->token_account, r->quota - r->token_reserved, true, &got);
-        if (e)
-            log_write(LOG_WARN, r->x->request_id, "no rest from the token: %s", e->detail);
-        r->token_reserved += got;
-    }
+    fetch_from(r, r->caller->user_account, &r->reserved);
+    fetch_from(r, r->caller->token_account, &r->token_reserved);
 }
 
 static bool reserve_rest(struct relay *r)
@@ -186,6 +186,8 @@ static const char *other_json(struct relay *r, bool consumed)
                                          : "counted");
         if (r->shortfall)
             json_int(&j, "uncollected_quota", r->shortfall);
+        if (r->shortfall && r->unasked)
+            json_str(&j, "uncollected_error", r->unasked->code);
     }
     if (r->streaming || r->head.stream)
         json_str(&j, "stream_end", endings[r->ending]);
@@ -266,6 +268,9 @@ static void count_metrics(const struct relay *r)
     metric_add(read_cell, r->usage.cache_read);
     metric_add(written_cell, r->usage.cache_write_5m + r->usage.cache_write_1h);
     metric_add(quota_cell, r->quota);
+    if (r->shortfall)
+        metric_add(metric_cell(METRIC_UNCOLLECTED, r->unasked ? r->unasked->code : "balance", NULL),
+                   r->shortfall);
 }
 
 // --- the step ---------------------------------------------------------------------------

@@ -130,6 +130,7 @@ struct relay {
     int64_t used[TRIED_MOST]; // channels asked, in order
     int used_count;
     int64_t quota, token_quota, shortfall;
+    const struct err_kind *unasked; // why a balance could not be asked for the rest of the price
     bool gone;                 // the client left
     bool settled;              // in the journal, or nothing to be billed
     int64_t first_ms;          // clock_steady_ms of the first byte of the answer
