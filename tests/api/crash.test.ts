@@ -1,14 +1,17 @@
-// The short kill test: load, kill -9, restart, three times; what came in full is billed once.
-import { expect, test } from "bun:test";
+// The short kill test: load, kill -9, restart, three times; what came in full is billed once. All of it
+// with the log in the main database, and in one of its own.
+import { afterAll, describe, expect, test } from "bun:test";
 import { books } from "../support/books";
 import { until } from "../support/eventually";
 import type { Directives } from "../support/fake";
-import { gateway } from "../support/gateway";
+import { type Gateway, gateway } from "../support/gateway";
 import type { Log, User } from "../support/management";
+import { sharedDatabase } from "../support/nodes";
 import { PATHS, question, type Spoken } from "../support/shapes";
 import { parseSse, receive, type Received } from "../support/sse";
 
-const gw = gateway();
+const apart = await sharedDatabase();
+afterAll(() => apart.drop());
 
 const CLIENTS: Spoken[] = ["openai", "claude"];
 const MODELS = ["fake-oa", "fake-cl"];
@@ -35,7 +38,10 @@ class Load {
   private serial = 0;
   private stopped = false;
 
-  constructor(private readonly key: string) {}
+  constructor(
+    private readonly gw: Gateway,
+    private readonly key: string,
+  ) {}
 
   /** Runs until it is stopped; failures are what a kill brings and are nobody's fault. */
   run(): Promise<unknown> {
@@ -64,7 +70,7 @@ class Load {
     const usage = { input: 10 + (n % 50), output: 1 + (n % 7) };
     const wish: Directives = { usage, chunks: 6, delay_ms: n % 5 };
     const request = question(client, model, wish, { stream });
-    const reply = await receive(await gw.post(PATHS[client], request, { key: this.key }));
+    const reply = await receive(await this.gw.post(PATHS[client], request, { key: this.key }));
     if (!complete(client, reply, stream)) return;
     const requestId = reply.headers.get("x-request-id") ?? "";
     this.served.push({ requestId, quota: (usage.input + usage.output * 5) * 2 });
@@ -77,54 +83,61 @@ function expectBilled(served: Expected[], logs: Log[]): void {
   expect(wrong).toEqual([]);
 }
 
-test(`kill -9 under load, ${ROUNDS} times`, async () => {
-  const owner = await gw.server.createUser({ quota: 1_000_000_000 });
-  const limited = { unlimited_quota: false, remain_quota: 500_000_000 };
-  const token = await gw.newToken(limited, owner);
-  const load = new Load(token.key);
-  for (let round = 1; round <= ROUNDS; round++) {
+describe.each([
+  ["all in one database", {}],
+  ["the log in a database of its own", { LOG_SQL_DSN: apart.dsn }],
+])("%s", (_, env: Record<string, string>) => {
+  const gw = gateway({ env });
+
+  test(`kill -9 under load, ${ROUNDS} times`, async () => {
+    const owner = await gw.server.createUser({ quota: 1_000_000_000 });
+    const limited = { unlimited_quota: false, remain_quota: 500_000_000 };
+    const token = await gw.newToken(limited, owner);
+    const load = new Load(gw, token.key);
+    for (let round = 1; round <= ROUNDS; round++) {
+      const running = load.run();
+      const goal = SERVED_PER_ROUND * round;
+      await until("the load is served", () => load.served.length >= goal);
+      await gw.server.kill9();
+      load.stop();
+      await running;
+      await gw.server.restart();
+      const logs = await books(
+        gw.server,
+        load.served.map((one) => one.requestId),
+      );
+      expectBilled(load.served, logs);
+    }
+    const user = await gw.server.admin.get<User>(`/api/users/${owner.id}`);
+    expect(user.quota).toBeGreaterThan(0);
+    expect(user.used_quota).toBeGreaterThanOrEqual(
+      load.served.reduce((sum, one) => sum + one.quota, 0),
+    );
+  }, 180_000);
+
+  test("kill -9 at the start, before anything happened", async () => {
+    for (let i = 0; i < 3; i++) {
+      await gw.server.kill9();
+      await gw.server.restart();
+    }
+    await books(gw.server);
+  }, 60_000);
+
+  test("a user who runs dry while the server is killed never owes", async () => {
+    const owner = await gw.server.createUser({ quota: 20_000 });
+    const token = await gw.newToken({}, owner);
+    const load = new Load(gw, token.key);
     const running = load.run();
-    const goal = SERVED_PER_ROUND * round;
-    await until("the load is served", () => load.served.length >= goal);
+    await until("some is served", () => load.served.length >= 10);
     await gw.server.kill9();
+    await gw.server.restart();
     load.stop();
     await running;
-    await gw.server.restart();
     const logs = await books(
       gw.server,
       load.served.map((one) => one.requestId),
     );
     expectBilled(load.served, logs);
-  }
-  const user = await gw.server.admin.get<User>(`/api/users/${owner.id}`);
-  expect(user.quota).toBeGreaterThan(0);
-  expect(user.used_quota).toBeGreaterThanOrEqual(
-    load.served.reduce((sum, one) => sum + one.quota, 0),
-  );
-}, 180_000);
-
-test("kill -9 at the start, before anything happened", async () => {
-  for (let i = 0; i < 3; i++) {
-    await gw.server.kill9();
-    await gw.server.restart();
-  }
-  await books(gw.server);
-}, 60_000);
-
-test("a user who runs dry while the server is killed never owes", async () => {
-  const owner = await gw.server.createUser({ quota: 20_000 });
-  const token = await gw.newToken({}, owner);
-  const load = new Load(token.key);
-  const running = load.run();
-  await until("some is served", () => load.served.length >= 10);
-  await gw.server.kill9();
-  await gw.server.restart();
-  load.stop();
-  await running;
-  const logs = await books(
-    gw.server,
-    load.served.map((one) => one.requestId),
-  );
-  expectBilled(load.served, logs);
-  expect(await gw.server.balance(owner)).toBeGreaterThanOrEqual(0);
-}, 120_000);
+    expect(await gw.server.balance(owner)).toBeGreaterThanOrEqual(0);
+  }, 120_000);
+});

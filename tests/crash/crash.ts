@@ -1,7 +1,9 @@
 // Load, kill -9 at any moment, restart on the same data, again and again; then the books.
 //
 //   bun tests/crash/crash.ts [--rounds 20]        # make crash ROUNDS=20
-import { audit, type Granted } from "../support/audit";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { audit, type Granted, LOG_FILE } from "../support/audit";
 import { eventually } from "../support/eventually";
 import { Gateway } from "../support/gateway";
 import { below, type Caller, Load, type Outcome, serialIn } from "../support/load";
@@ -27,8 +29,13 @@ class Crash {
   private poorToken!: Token;
   private kills = 0;
 
+  /** `apart`: the log in a database of its own. */
+  constructor(private readonly apart: boolean) {}
+
   async run(rounds: number): Promise<boolean> {
-    await this.gw.open({ env: { LOG_LEVEL: "warn" } });
+    // relative to the data folder, where it runs
+    const log: Record<string, string> = this.apart ? { LOG_SQL_DSN: `sqlite:${LOG_FILE}` } : {};
+    await this.gw.open({ env: { LOG_LEVEL: "warn", ...log } });
     const callers = await this.callers();
     const { server } = this.gw;
     this.load = new Load({
@@ -91,7 +98,7 @@ class Crash {
     await this.gw.server.kill9();
     this.kills++;
     this.collect();
-    const { wrong } = audit(this.gw.server.dataDir, this.granted);
+    const { wrong } = audit(this.gw.server.dataDir, this.granted, false);
     this.wrong.push(...wrong.map((line) => `after kill ${this.kills}: ${line}`));
   }
 
@@ -127,6 +134,8 @@ class Crash {
   }
 
   private conclude(): boolean {
+    if (this.apart !== existsSync(join(this.gw.server.dataDir, LOG_FILE)))
+      this.wrong.push("the log is not where it should be");
     const { rows, wrong } = audit(this.gw.server.dataDir, this.granted);
     const { lost, double } = verdict(this.outcomes, this.served, rows);
     const negative = [...this.wrong, ...wrong];
@@ -137,6 +146,7 @@ class Crash {
     show("records torn by a kill, before anybody was told", damaged);
     this.gw.server.expectLog(/is damaged at/);
     const replies = this.outcomes.filter((one) => one.full).length;
+    console.log(this.apart ? "the log in a database of its own:" : "all in one database:");
     console.log(
       `kills=${this.kills} replies=${replies} lost=${lost.length} double=${double.length} negative=${negative.length}`,
     );
@@ -151,7 +161,10 @@ function show(title: string, lines: string[]): void {
 }
 
 const at = process.argv.indexOf("--rounds");
-const crash = new Crash();
-const good = await crash.run(at < 0 ? 20 : Number(process.argv[at + 1]));
-await crash.close();
+let good = true;
+for (const apart of [false, true]) {
+  const crash = new Crash(apart);
+  good = (await crash.run(at < 0 ? 20 : Number(process.argv[at + 1]))) && good;
+  await crash.close();
+}
 process.exit(good ? 0 : 1);
