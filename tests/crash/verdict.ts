@@ -30,7 +30,8 @@ export function verdict(outcomes: Outcome[], served: Set<number>, rows: Row[]): 
 function lostHow(one: Outcome, rows: Row[] | undefined): string | undefined {
   const [row] = rows ?? [];
   if (!row) return `${one.requestId} (${one.caller.name}): received in full, no row`;
-  const rest = one.caller.poor || one.caller.cut ? uncollectedOf(row) : 0;
+  const unasked = one.caller.cut && explained(row)["uncollected_error"] !== undefined;
+  const rest = one.caller.poor || unasked ? uncollectedOf(row) : 0;
   if (row.quota + rest === one.quota) return undefined;
   return `${one.requestId} (${one.caller.name}): quota ${row.quota}, not ${one.quota}`;
 }
