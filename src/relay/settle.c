@@ -167,6 +167,22 @@ static void put_admin(struct relay *r, struct json *j)
     json_end(j);
 }
 
+static void put_consumed(struct relay *r, struct json *j)
+{
+    struct price_usage u = priced(&r->usage);
+    price_explain(j, r->price, r->group_ratio, &u);
+    if (r->usage.thinking)
+        json_int(j, "reasoning_tokens", r->usage.thinking);
+    json_str(j, "usage_source",
+             !r->counted             ? "upstream"
+             : r->reader.usage.known ? "mixed"
+                                     : "counted");
+    if (r->shortfall)
+        json_int(j, "uncollected_quota", r->shortfall);
+    if (r->shortfall && r->unasked)
+        json_str(j, "uncollected_error", r->unasked->code);
+}
+
 enum { OTHER_USUAL = 500 };
 
 static const char *other_json(struct relay *r, bool consumed)
@@ -175,20 +191,8 @@ static const char *other_json(struct relay *r, bool consumed)
     struct json j = {.out = &out};
     buf_room(&out, OTHER_USUAL); // one allocation for nearly every row
     json_obj(&j, NULL);
-    if (consumed) {
-        struct price_usage u = priced(&r->usage);
-        price_explain(&j, r->price, r->group_ratio, &u);
-        if (r->usage.thinking)
-            json_int(&j, "reasoning_tokens", r->usage.thinking);
-        json_str(&j, "usage_source",
-                 !r->counted             ? "upstream"
-                 : r->reader.usage.known ? "mixed"
-                                         : "counted");
-        if (r->shortfall)
-            json_int(&j, "uncollected_quota", r->shortfall);
-        if (r->shortfall && r->unasked)
-            json_str(&j, "uncollected_error", r->unasked->code);
-    }
+    if (consumed)
+        put_consumed(r, &j);
     if (r->streaming || r->head.stream)
         json_str(&j, "stream_end", endings[r->ending]);
     json_arr(&j, "request_conversion");

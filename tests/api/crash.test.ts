@@ -1,5 +1,5 @@
-// The short kill test: load, kill -9, restart, three times; what came in full is billed once. All of it
-// with the log in the main database, and in one of its own.
+// The short kill test: load, kill -9, restart, three times; what came in full is billed once. With
+// the log in the main database, and in one of its own.
 import { afterAll, describe, expect, test } from "bun:test";
 import { books } from "../support/books";
 import { until } from "../support/eventually";

@@ -27,7 +27,7 @@ const SHOWN = 10;
 const PHASES_MOST = 3;
 /** Whoever waits for the database is told in this time that it is away. */
 const TOLD_MS = 5_000;
-/** One that stands still is given up after 20 s by whoever was talking with it, then after 3 + 3. */
+/** One that stands still is given up after 20 s by whoever talks with it, then after 3 + 3. */
 const FROZEN_MS = 30_000;
 const STILL_FROZEN_MS = 8_000;
 /** In a shorter outage, what grows does not show. */

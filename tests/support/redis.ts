@@ -66,6 +66,7 @@ export class Redis {
 
   private async answers(): Promise<void> {
     const socket = net.connect(this.port, "127.0.0.1");
+    socket.on("error", () => undefined); // `once` hears of the first one only
     try {
       await once(socket, "connect");
     } finally {

@@ -1,0 +1,4 @@
+-- What a state that rolls its log up has besides rows.sql.
+INSERT INTO usage_hours (hour, user_id, token_id, channel_id, model_name, username, token_name, requests, errors, others, prompt_tokens, completion_tokens, cached_tokens, quota, use_time_ms, first_token_ms) VALUES (1699999200, 1, 1, 1, 'm1', 'root', 'first', 2, 0, 0, 101, 12, 0, 30, 2000, 300), (1700006400, 2, 0, 0, '', '漢字', '', 0, 0, 1, 0, 0, 0, 0, 0, 0), (1700006400, 2, 2, 0, 'm2', '漢字', 'zweiter', 0, 1, 0, 0, 0, 0, 0, 0, 0), (1700006400, 2, 2, 1, 'm2', '漢字', 'zweiter', 1, 0, 0, 7, 8, 0, 5, 90, 9);
+INSERT INTO kept (user_id, kind, name, previous, channel_id, key_id, model, document, size, created_at, expires_at) VALUES (1, 1, 'resp_1', '', 1, 'key-1', 'm1', '{"response":"ü"}', 17, 1700000000, 4000000000), (1, 1, 'resp_2', 'resp_1', 0, '', 'm1', '', 0, 1700000001, 4000000000);
+INSERT INTO nodes (name, folder, process, beats, seen_at) VALUES ('node-1', 'folder-1', '', 12, 1700000002);
