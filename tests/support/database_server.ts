@@ -2,7 +2,7 @@
 // same address, as happens in real life. What was committed survives.
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { until } from "./eventually";
-import { alive, freePort, type Kind, kinds, reachable, serve, serverFolder } from "./databases";
+import { freePort, type Kind, kinds, reachable, serve, serverFolder } from "./databases";
 
 const running = new Set<DatabaseServer>();
 process.once("exit", () => running.forEach((server) => server.signal("SIGKILL")));
@@ -68,22 +68,25 @@ export class DatabaseServer {
 
   /** To all its processes, when it is not one that only the first of them must get. */
   signal(name: NodeJS.Signals): void {
-    const pids = name === "SIGINT" || name === "SIGTERM" ? [this.pid] : this.processes();
-    for (const pid of pids) if (alive(pid)) process.kill(pid, name);
+    const pids =
+      name === "SIGINT" || name === "SIGTERM" ? [this.pid].filter(Boolean) : this.processes();
+    for (const pid of pids) if (isRunning(pid)) process.kill(pid, name);
   }
 
   private async end(name: NodeJS.Signals): Promise<void> {
     const pids = this.processes();
     this.signal(name);
     await until("the database server ends", () => !pids.some(isRunning));
+    this.pid = 0; // numbers are used again
   }
 
   /** The server's, and those that it has started. */
   private processes(): number[] {
+    if (!this.pid) return [];
     const children = readdirSync("/proc").filter(
       (name) => /^\d+$/.test(name) && statusOf(Number(name)).includes(`\nPPid:\t${this.pid}\n`),
     );
-    return [this.pid, ...children.map(Number)].filter((pid) => pid > 0);
+    return [this.pid, ...children.map(Number)];
   }
 }
 

@@ -27,9 +27,15 @@ export interface Database {
   pid: number;
 }
 
+/** Numbers are used again, soon on a busy machine: when it began tells whether it is this one. */
+interface Process {
+  pid: number;
+  since: string;
+}
+
 interface State {
   folder: string;
-  pids: number[];
+  processes?: Process[];
   databases: Database[];
 }
 
@@ -50,14 +56,17 @@ function readState(): State | undefined {
   return JSON.parse(readFileSync(stateFile, "utf8")) as State;
 }
 
-export function alive(pid: number): boolean {
+/** "" when there is none; see proc(5), field 22 of stat. */
+function sinceOf(pid: number): string {
   try {
-    process.kill(pid, 0);
-    return true;
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
   } catch {
-    return false;
+    return "";
   }
 }
+
+const alive = ({ pid, since }: Process) => since !== "" && sinceOf(pid) === since;
 
 export async function freePort(): Promise<number> {
   const listener = net.createServer();
@@ -232,7 +241,8 @@ export function serverFolder(): string {
 
 async function launch(): Promise<State> {
   const folder = serverFolder();
-  const state: State = { folder, pids: [], databases: [] };
+  const processes: Process[] = [];
+  const state: State = { folder, processes, databases: [] };
   const note = () => writeFileSync(stateFile, JSON.stringify(state)); // so that stop finds them
   mkdirSync(join(stateFile, ".."), { recursive: true });
   note();
@@ -240,7 +250,7 @@ async function launch(): Promise<State> {
     const port = await freePort();
     const pid = install(folder) ? serve(folder, `${name}.log`, command(folder, port, false)) : 0;
     state.databases.push({ name, title, dsn: pid ? dsn(port) : "", pid });
-    if (pid) state.pids.push(pid);
+    if (pid) processes.push({ pid, since: sinceOf(pid) });
     note();
   }
   await Promise.all(state.databases.map(({ dsn }) => dsn && reachable(dsn)));
@@ -250,7 +260,7 @@ async function launch(): Promise<State> {
 /** Those that run already, or new ones. The folder holds ca.pem and, not theirs, other-ca.pem. */
 export async function startDatabases(): Promise<{ databases: Database[]; folder: string }> {
   const before = readState();
-  if (before?.databases.length === kinds.length && before.pids.every(alive)) return before;
+  if (before?.databases.length === kinds.length && before.processes?.every(alive)) return before;
   await stopDatabases();
   return launch().catch(async (error: unknown) => {
     await stopDatabases();
@@ -261,12 +271,12 @@ export async function startDatabases(): Promise<{ databases: Database[]; folder:
 export async function stopDatabases(): Promise<void> {
   const state = readState();
   if (!state) return;
-  const running = state.pids.filter(alive);
+  const running = (state.processes ?? []).filter(alive);
   // PostgreSQL calls this an immediate shutdown; there is nothing that anybody will want to keep
-  for (const pid of running) process.kill(pid, "SIGQUIT");
+  for (const { pid } of running) process.kill(pid, "SIGQUIT");
   const until = Date.now() + 2_000;
   while (running.some(alive) && Date.now() < until) await Bun.sleep(20);
-  for (const pid of running.filter(alive)) process.kill(pid, "SIGKILL");
+  for (const { pid } of running.filter(alive)) process.kill(pid, "SIGKILL");
   rmSync(state.folder, { recursive: true, force: true });
   rmSync(stateFile);
 }
