@@ -247,8 +247,9 @@ async function launch(): Promise<State> {
   mkdirSync(join(stateFile, ".."), { recursive: true });
   note();
   for (const { name, title, install, command, dsn } of kinds) {
-    const port = await freePort();
-    const pid = install(folder) ? serve(folder, `${name}.log`, command(folder, port, false)) : 0;
+    const installed = install(folder);
+    const port = await freePort(); // last: others look for one, too
+    const pid = installed ? serve(folder, `${name}.log`, command(folder, port, false)) : 0;
     state.databases.push({ name, title, dsn: pid ? dsn(port) : "", pid });
     if (pid) processes.push({ pid, since: sinceOf(pid) });
     note();
