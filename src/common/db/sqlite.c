@@ -86,13 +86,22 @@ static void configure(void)
 }
 
 // The file holds password hashes: readable by its owner only, and with it -wal and -shm.
+//
+// A file that exists is not touched: closing it would drop the locks that this process holds on it
+// (https://sqlite.org/howtocorrupt.html 2.2), and another one that leaves would then take the -wal
+// away from us. One at a time, because of who opens it between our two calls.
 static struct err *create_file(struct arena *a, const char *path)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return err_new(a, &err_db_unavailable, "%s: %s", path, strerror(errno));
-    close(fd);
-    return NULL;
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&lock);
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int error = errno;
+    if (fd >= 0)
+        close(fd);
+    pthread_mutex_unlock(&lock);
+    return fd >= 0 || error == EEXIST
+               ? NULL
+               : err_new(a, &err_db_unavailable, "%s: %s", path, strerror(error));
 }
 
 static struct err *require_wal(sqlite3 *db, struct arena *a)

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -207,6 +208,26 @@ static void locks_that_stay_are_reported(void **state)
     db_disconnect(other);
 }
 
+// Another program that looks into the file and leaves must not believe that it was the last: it
+// would take the -wal along, with all that is written from then on.
+static void somebody_else_comes_and_goes(void **state)
+{
+    struct fixture *x = *state;
+    struct db *other;
+    struct item in = fixture_item(1, "n");
+    struct stat before, after;
+    const char *wal = arena_printf(x->a, "%s-wal", x->path);
+    assert_fine(db_insert(x->db, x->a, &item_table, &in));
+    assert_fine(db_connect(&sqlite_driver, x->a, x->dsn, &other)); // as a pool does at any time
+    assert_int_equal(stat(wal, &before), 0);
+    assert_int_equal(
+        system(arena_printf(x->a, "sqlite3 %s 'SELECT COUNT(*) FROM items' >/dev/null", x->path)),
+        0);
+    assert_int_equal(stat(wal, &after), 0);
+    assert_int_equal(before.st_ino, after.st_ino);
+    db_disconnect(other);
+}
+
 #define T(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -222,6 +243,7 @@ int main(void)
         T(primary_key_twice),
         T(ids_are_not_reused),
         T(somebody_else_writes),
+        T(somebody_else_comes_and_goes),
         T(locks_that_stay_are_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
