@@ -174,7 +174,28 @@ static void give_head(struct relay *r, int64_t length)
     size_t ours = relay_limit_headers(r, headers + n);
     n += ours ? ours : passed_on(r, headers + n, 16);
     exchange_head(r->x, 200, headers, n, length);
-    r->first_ms = clock_steady_ms();
+}
+
+// Does the client get it piece by piece?
+static bool is_streamed(const struct relay *r)
+{
+    return r->streaming || (r->translated && r->head.stream);
+}
+
+bool relay_answer_may_live(const struct relay *r)
+{
+    return is_streamed(r) && !r->head.array && r->route->speaks->sign_of_life &&
+           r->snapshot->settings.relay.silence_seconds;
+}
+
+// Between frames: only whole ones are written.
+void relay_answer_live(struct relay *r)
+{
+    struct str sign = str_of(r->route->speaks->sign_of_life);
+    if (!r->x->head_given)
+        give_head(r, -1);
+    r->answered = true;
+    exchange_write(r->x, &sign, 1);
 }
 
 // Bytes of `b`, which is given away, and empty then, where `whole` of it may be.
@@ -184,8 +205,11 @@ static void write_out(struct relay *r, struct buf *b, size_t from, size_t to, bo
     if (!n || r->gone)
         return;
     if (!r->x->head_given)
-        give_head(r, r->streaming || (r->translated && r->head.stream) ? -1 : (int64_t)n);
+        give_head(r, is_streamed(r) ? -1 : (int64_t)n);
+    if (!r->first_ms)
+        r->first_ms = clock_steady_ms();
     r->answered = true;
+    r->silent = false;
     struct str bytes = {b->p + from, n};
     if (whole && n >= GIVEN_FROM) {
         b->n = to;
@@ -219,8 +243,10 @@ void relay_answer_flush(struct relay *r)
 void relay_answer_finish(struct relay *r)
 {
     relay_answer_flush(r);
-    if (!r->x->head_given)
+    if (!r->x->head_given) {
         give_head(r, 0);
+        r->first_ms = clock_steady_ms();
+    }
 }
 
 // --- the text of frames that only passed through ------------------------------------------

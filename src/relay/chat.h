@@ -378,8 +378,9 @@ struct chat_writer { // events -> a client's bytes
 
 struct dialect {
     const char *name;
-    const char *stream_type; // Content-Type of a streamed answer
-    const char *id_header;   // in which its callers look for the request's id; NULL: x-request-id
+    const char *stream_type;  // Content-Type of a streamed answer
+    const char *sign_of_life; // what says nothing between two frames of it; NULL: there is no such
+    const char *id_header;    // in which its callers look for the request's id; NULL: x-request-id
     // A header in which an error's type is told too; NULL: there is none.
     const char *error_header;
     const char *(*error_type)(const struct chat_error *e);

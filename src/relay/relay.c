@@ -161,14 +161,49 @@ static enum relay_step send_up(struct relay *r)
     return RELAY_WAIT;
 }
 
+static bool is_over(const struct relay *r)
+{
+    return r->step == RELAY_SETTLE || r->settled; // its last word has been said
+}
+
+static struct relay *relay_of_deadline(struct deadline *d)
+{
+    return (struct relay *)((char *)d - offsetof(struct relay, deadline));
+}
+
+static void wait_for_words(struct relay *r);
+
+// Proxies and impatient clients take a silent stream for a dead one.
+static void on_silence(struct deadline *d)
+{
+    struct relay *r = relay_of_deadline(d);
+    if (is_over(r) || !r->calling)
+        return;
+    if (r->silent && !r->on_worker && !r->paused)
+        relay_answer_live(r);
+    wait_for_words(r);
+}
+
+// Looks twice in the time, so that no silence is longer.
+static void wait_for_words(struct relay *r)
+{
+    r->silent = true;
+    r->deadline.on_due = on_silence;
+    deadline_set(r->loop, &r->deadline,
+                 (int64_t)r->snapshot->settings.relay.silence_seconds * 1000 / 2);
+}
+
 static void on_head(struct call *c)
 {
     struct relay *r = c->owner;
     r->refused = c->status < 200 || c->status > 299;
-    if (r->refused)
+    if (r->refused) {
         r->in.limit = REFUSAL_MOST;
-    else
-        relay_answer_begin(r);
+        return;
+    }
+    relay_answer_begin(r);
+    if (relay_answer_may_live(r))
+        wait_for_words(r);
 }
 
 static void hold_if_slow(struct relay *r)
@@ -228,11 +263,6 @@ static void answer_complete(struct relay *r)
     health_good(r->choice.key->health);
     r->ending = ENDED_WELL;
     relay_go(r, RELAY_SETTLE);
-}
-
-static bool is_over(const struct relay *r)
-{
-    return r->step == RELAY_SETTLE || r->settled; // its last word has been said
 }
 
 static void on_body(struct call *c, struct str bytes)
@@ -335,6 +365,7 @@ static void forget_attempt(struct relay *r)
 
 void relay_fail(struct relay *r, struct err *e)
 {
+    deadline_clear(r->loop, &r->deadline);
     if (r->calling) {
         r->calling = false;
         call_cancel(r->call);
@@ -403,7 +434,7 @@ void relay_on_worker(struct relay *r, void (*work)(struct job *job))
 
 static void on_linger(struct deadline *d)
 {
-    struct relay *r = (struct relay *)((char *)d - offsetof(struct relay, linger));
+    struct relay *r = relay_of_deadline(d);
     r->calling = false;
     call_cancel(r->call);
     finish(r);
@@ -419,8 +450,8 @@ void relay_go(struct relay *r, enum relay_step step)
         return;
     if (r->calling) { // everything was said: only the upstream's connection is still to be kept
         relay_answer_flush(r);
-        r->linger.on_due = on_linger;
-        deadline_set(r->loop, &r->linger, LINGER_MS);
+        r->deadline.on_due = on_linger;
+        deadline_set(r->loop, &r->deadline, LINGER_MS);
         return;
     }
     finish(r);
@@ -471,7 +502,7 @@ static void count_answer(const struct relay *r, int status)
 
 static void release(struct relay *r)
 {
-    deadline_clear(r->loop, &r->linger);
+    deadline_clear(r->loop, &r->deadline);
     relay_answer_release(r);
     directory_release(r->caller);
     snapshot_release(r->snapshot);

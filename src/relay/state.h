@@ -90,7 +90,9 @@ struct relay {
     bool calling;                   // it has not ended
     bool refused;                   // its status is no success: the body is an error
     bool on_worker;                 // this relay is in a worker's hands: nobody else touches it
-    struct deadline linger;         // for an upstream that does not end after its last word
+    struct deadline deadline;       // of silence; then for an upstream that does not end after its
+                                    // last word
+    bool silent;                    // nothing was written since it was last set
     void (*first)(struct relay *r); // what it waits for before it can be sent: hands itself over
     bool state_asked;               // signed.c: what was kept is in the request
     struct signing *signing;        // ... and what this reply gives to keep
@@ -131,10 +133,10 @@ struct relay {
     int used_count;
     int64_t quota, token_quota, shortfall;
     const struct err_kind *unasked; // why a balance could not be asked for the rest of the price
-    bool gone;                 // the client left
-    bool settled;              // in the journal, or nothing to be billed
-    int64_t first_ms;          // clock_steady_ms of the first byte of the answer
-    struct relay *next, *prev; // of those running on this loop
+    bool gone;                      // the client left
+    bool settled;                   // in the journal, or nothing to be billed
+    int64_t first_ms;               // clock_steady_ms of the first byte of the answer
+    struct relay *next, *prev;      // of those running on this loop
 };
 
 // A conversation: it has a dialect that can be translated.
@@ -202,6 +204,8 @@ void relay_answer_begin(struct relay *r);                  // a good status has 
 void relay_answer_take(struct relay *r, struct str bytes); // some of it
 struct err *relay_answer_feed(struct relay *r, bool last); // reads what was taken
 void relay_answer_flush(struct relay *r);                  // what may be written is
+bool relay_answer_may_live(const struct relay *r);         // is a sign of life wanted, and known?
+void relay_answer_live(struct relay *r);                   // gives one
 void relay_answer_finish(struct relay *r); // the same, and a head even without a body
 void relay_answer_gather(struct relay *r); // into r->text what was only forwarded
 void relay_answer_release(struct relay *r);

@@ -42,6 +42,8 @@ static const struct field relay_fields[] = {
              .def = "5"),
     FIELD_AS(struct relay_setting, breaker_rest_seconds, "BreakerRestSeconds", .min = 1,
              .max = 86400, .def = "30"),
+    FIELD_AS(struct relay_setting, silence_seconds, "StreamKeepAliveSeconds", .min = 0, .max = 3600,
+             .def = "15"),
     FIELD_AS(struct relay_setting, kept_days, "StoredResponseDays", .min = 0, .max = 3650,
              .def = "30"),
     FIELD_AS(struct relay_setting, kept_per_user, "StoredResponsesPerUser", .min = 1,

@@ -29,6 +29,7 @@ struct relay_setting {
     int kept_per_user, kept_megabytes_per_user; // the oldest go beyond that
     bool media_enabled, media_private; // addresses in requests are fetched; private ones too
     int media_megabytes;               // of one request
+    int silence_seconds;               // of a stream, before a sign of life; 0 = none is given
     bool affinity;                     // a conversation stays with its channel
     int pre_consumed_tokens;           // reserved for the answer when the request names no limit
     bool error_log_enabled;

@@ -188,6 +188,7 @@ static const char *const alone[] = {"context_management", "mcp_servers", "contai
 const struct dialect claude_dialect = {
     .name = "claude",
     .stream_type = "text/event-stream; charset=utf-8",
+    .sign_of_life = "event: ping\ndata: {\"type\": \"ping\"}\n\n",
     .alone = alone,
     .read_head = read_head,
     .parse_request = claude_parse_request,

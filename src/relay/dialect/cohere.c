@@ -140,6 +140,7 @@ static bool wants_bytes(const struct chat_target *to, const struct chat_part *p)
 const struct dialect cohere_dialect = {
     .name = "cohere",
     .stream_type = "text/event-stream; charset=utf-8",
+    .sign_of_life = ": keep-alive\n\n",
     .alone = alone,
     .read_head = read_head,
     .parse_request = cohere_parse_request,

@@ -172,6 +172,7 @@ static const char *const alone[] = {"safetySettings", "safety_settings", "labels
 const struct dialect gemini_dialect = {
     .name = "gemini",
     .stream_type = "text/event-stream; charset=utf-8",
+    .sign_of_life = "\n", // its SDKs take a comment for data
     .alone = alone,
     .read_head = read_head,
     .read_path = read_path,

@@ -142,6 +142,7 @@ static bool wants_bytes(const struct chat_target *to, const struct chat_part *p)
 const struct dialect openai_dialect = {
     .name = "openai",
     .stream_type = "text/event-stream; charset=utf-8",
+    .sign_of_life = ": keep-alive\n\n",
     .alone = alone,
     .read_head = read_head,
     .parse_request = openai_parse_request,

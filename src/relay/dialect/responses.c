@@ -100,6 +100,7 @@ static const char *const signs[] = {"response.completed", "response.incomplete",
 const struct dialect responses_dialect = {
     .name = "responses",
     .stream_type = "text/event-stream; charset=utf-8",
+    .sign_of_life = ": keep-alive\n\n",
     .read_head = read_head,
     .parse_request = responses_parse_request,
     .write_event = responses_write_event,

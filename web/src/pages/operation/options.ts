@@ -17,6 +17,7 @@ export const OPTIONS = [
   { key: "ChannelProbeSeconds", name: "probe_seconds", tab: "relay" },
   { key: "BreakerFailures", name: "breaker_failures", tab: "relay" },
   { key: "BreakerRestSeconds", name: "breaker_rest", tab: "relay" },
+  { key: "StreamKeepAliveSeconds", name: "silence_seconds", tab: "relay" },
   { key: "PreConsumedQuota", name: "reserve", tab: "relay" },
   { key: "ErrorLogEnabled", name: "error_log", tab: "relay" },
   { key: "UserRateLimits", name: "user_limits", tab: "limits", editor: "limit_rows" },

@@ -1,0 +1,126 @@
+// A stream that is silent for long gets signs of life, between two frames and not before the
+// upstream has answered.
+import { beforeAll, expect, test } from "bun:test";
+import { ask } from "../support/fake";
+import { parseSse } from "../support/sse";
+import { gatewayToAll, UPSTREAMS } from "../support/upstreams";
+
+const gw = gatewayToAll();
+beforeAll(() => gw.server.setOption("StreamKeepAliveSeconds", "1"));
+
+const COMMENT = ": keep-alive\n\n";
+const said = (content: string) => [{ role: "user", content }];
+const CLIENTS = [
+  {
+    client: "openai",
+    sign: COMMENT,
+    path: () => "/v1/chat/completions",
+    body: (model: string, text: string) => ({ model, stream: true, messages: said(text) }),
+  },
+  {
+    client: "responses",
+    sign: COMMENT,
+    path: () => "/v1/responses",
+    body: (model: string, text: string) => ({ model, stream: true, input: text }),
+  },
+  {
+    client: "claude",
+    sign: 'event: ping\ndata: {"type": "ping"}\n\n',
+    path: () => "/v1/messages",
+    body: (model: string, text: string) => ({
+      model,
+      stream: true,
+      max_tokens: 900,
+      messages: said(text),
+    }),
+  },
+  {
+    client: "gemini",
+    sign: "\n",
+    path: (model: string) => `/v1beta/models/${model}:streamGenerateContent?alt=sse`,
+    body: (_: string, text: string) => ({ contents: [{ role: "user", parts: [{ text }] }] }),
+  },
+  {
+    client: "cohere",
+    sign: COMMENT,
+    path: () => "/v2/chat",
+    body: (model: string, text: string) => ({ model, stream: true, messages: said(text) }),
+  },
+];
+
+type Reader = ReturnType<ReadableStream<Uint8Array>["getReader"]>;
+const reading = (response: Response) => (response.body as ReadableStream<Uint8Array>).getReader();
+
+/** Reads until `enough` says so, or the end. */
+async function readUntil(reader: Reader, enough: (text: string) => boolean): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  while (!enough(text)) {
+    const { value, done } = await reader.read();
+    if (done) break;
+    text += decoder.decode(value, { stream: true });
+  }
+  return text;
+}
+
+async function livesOn(
+  { client, sign, path, body }: (typeof CLIENTS)[number],
+  { upstream, model }: (typeof UPSTREAMS)[number],
+): Promise<void> {
+  const name = `silence-${client}-${upstream}`;
+  const wish = { chunks: ["One", " two", " three", " four"], hold: { after_events: 3, name } };
+  const response = await gw.post(path(model), body(model, ask(wish)));
+  expect(response.status).toBe(200);
+  const reader = reading(response);
+  const signs = sign.repeat(sign === "\n" ? 4 : 2); // lines that end a frame end here, too
+  const living = await readUntil(reader, (text) => text.replaceAll("\r", "").endsWith(signs));
+  gw.fake.release(name);
+  const rest = await readUntil(reader, () => false);
+  const said = parseSse(living + rest).map((event) => event.data);
+  for (const data of said) if (data !== "[DONE]") JSON.parse(data);
+  expect(said.length).toBeGreaterThan(1);
+  expect(said.join("")).toContain("four");
+}
+
+test.each(CLIENTS)("a $client client is told that it lives", async (client) => {
+  await Promise.all(UPSTREAMS.map((upstream) => livesOn(client, upstream)));
+});
+
+test("nothing is said before the upstream has answered: its refusal keeps its status", async () => {
+  const wish = { hold: { after_events: -1, name: "late" }, status: 400, error: { message: "no" } };
+  const asked = gw.post("/v1/chat/completions", {
+    model: "fake-cu",
+    stream: true,
+    messages: said(ask(wish)),
+  });
+  await Bun.sleep(1500);
+  gw.fake.release("late");
+  expect((await asked).status).toBe(400);
+});
+
+test("an upstream that fails after a sign of life says so in the stream", async () => {
+  const wish = { hold: { after_events: 0, name: "broken" }, cut: { after_events: 0 } };
+  const response = await gw.post("/v1/chat/completions", {
+    model: "fake-cu",
+    stream: true,
+    messages: said(ask(wish)),
+  });
+  expect(response.status).toBe(200);
+  const reader = reading(response);
+  await readUntil(reader, (text) => text.includes(COMMENT));
+  gw.fake.release("broken");
+  expect(await readUntil(reader, () => false)).toContain('"error"');
+});
+
+test("none is given where that is switched off", async () => {
+  await gw.server.setOption("StreamKeepAliveSeconds", "0");
+  const wish = { chunks: ["One", " two"], hold: { after_events: 2, name: "off" } };
+  const response = await gw.post("/v1/chat/completions", {
+    model: "fake-cu",
+    stream: true,
+    messages: said(ask(wish)),
+  });
+  const reader = reading(response);
+  setTimeout(() => gw.fake.release("off"), 2500);
+  expect(await readUntil(reader, () => false)).not.toContain(COMMENT);
+});
