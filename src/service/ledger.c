@@ -411,10 +411,13 @@ static bool sweep(void)
 {
     ARENA(a);
     int64_t until = clock_steady_ms() + SWEEP_PART_MS;
-    while (ledger.sweep_at < SHARDS && sweep_shard(a, &ledger.shards[ledger.sweep_at++])) {
-        arena_reset(a);
-        if (clock_steady_ms() > until && ledger.sweep_at < SHARDS)
+    while (ledger.sweep_at < SHARDS) {
+        if (clock_steady_ms() > until)
             return false;
+        struct shard *s = &ledger.shards[ledger.sweep_at++];
+        if (!sweep_shard(a, s))
+            break;
+        arena_reset(a);
     }
     ledger.sweep_at = 0;
     return true;

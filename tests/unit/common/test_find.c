@@ -60,29 +60,26 @@ static void texts_are_found(void **state)
     assert_int_equal(find_nearest(STR("abcd"), NULL, 0), 4);
 }
 
+// With `end` at `at` of n bytes, as much of it as there is place for.
+static void empty_line(size_t n, size_t at, struct str end, size_t expected)
+{
+    char *text = malloc(n ? n : 1);
+    memset(text, 'x', n);
+    memcpy(text + at, end.p, end.n < n - at ? end.n : n - at);
+    assert_int_equal(find_empty_line((struct str){text, n}), expected);
+    assert_int_equal(empty_line_slowly((struct str){text, n}, 0), expected);
+    free(text);
+}
+
 static void empty_lines_are_found(void **state)
 {
     (void)state;
     for (size_t n = 0; n < 100; n++)
-        for (size_t at = 0; at <= n; at++)
-            for (int kind = 0; kind < 3; kind++) { // LF LF, CR, and a LF alone
-                char *text = malloc(n ? n : 1);
-                memset(text, 'x', n);
-                size_t expected = n;
-                if (at < n && kind == 1) {
-                    text[at] = '\r';
-                    expected = at;
-                } else if (at < n) {
-                    text[at] = '\n';
-                }
-                if (at + 1 < n && kind == 0) {
-                    text[at + 1] = '\n';
-                    expected = at;
-                }
-                assert_int_equal(find_empty_line((struct str){text, n}), expected);
-                assert_int_equal(empty_line_slowly((struct str){text, n}, 0), expected);
-                free(text);
-            }
+        for (size_t at = 0; at <= n; at++) {
+            empty_line(n, at, STR("\n\n"), at + 1 < n ? at : n);
+            empty_line(n, at, STR("\r"), at);
+            empty_line(n, at, STR("\n"), n);
+        }
 }
 
 static void line_ends_are_found(void **state)

@@ -499,6 +499,14 @@ static void pass_on(int from, int to)
         shutdown(to, SHUT_RDWR);
 }
 
+static int reach(const struct middle *m)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (fd < 0 || connect(fd, (const struct sockaddr *)&m->server, sizeof(m->server)))
+        abort();
+    return fd;
+}
+
 static void *stand_between(void *arg)
 {
     struct middle *m = arg;
@@ -513,11 +521,9 @@ static void *stand_between(void *arg)
             if (ends[i].revents)
                 pass_on(ends[i].fd, ends[i % 2 ? i + 1 : i - 1].fd);
         if (ends[0].revents && count < 1 + 2 * PAIRS_MOST) {
-            int near = accept(m->listener, NULL, NULL), far = socket(AF_INET, SOCK_STREAM, 0);
-            if (connect(far, (struct sockaddr *)&m->server, sizeof(m->server)))
-                abort();
-            ends[count++] = (struct pollfd){.fd = near, .events = POLLIN};
-            ends[count++] = (struct pollfd){.fd = far, .events = POLLIN};
+            ends[count++] =
+                (struct pollfd){.fd = accept(m->listener, NULL, NULL), .events = POLLIN};
+            ends[count++] = (struct pollfd){.fd = reach(m), .events = POLLIN};
         }
     }
     while (count > 0)
@@ -533,8 +539,8 @@ static const char *begin_between(struct fixture *x, struct middle *m)
         (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     m->server.sin_port = htons((uint16_t)strtol(port, NULL, 10));
     m->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (bind(m->listener, (struct sockaddr *)&m->at, size) || listen(m->listener, 64) ||
-        getsockname(m->listener, (struct sockaddr *)&m->at, &size) ||
+    if (m->listener < 0 || bind(m->listener, (struct sockaddr *)&m->at, size) ||
+        listen(m->listener, 64) || getsockname(m->listener, (struct sockaddr *)&m->at, &size) ||
         pthread_create(&m->thread, NULL, stand_between, m))
         fail_msg("nobody can stand between: %s", strerror(errno));
     return arena_printf(x->a, "%.*s%d%s", (int)(port - x->dsn), x->dsn, ntohs(m->at.sin_port),
