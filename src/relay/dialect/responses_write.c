@@ -16,6 +16,7 @@ struct stream {
     int output;                 // the index of the item
     bool open;                  // it has not ended
     bool spoke;                 // its part has been announced, its call has arguments
+    bool waits;                 // it has ended, but for output_item.done: was it cut?
     struct responses_item item; // the latest
     const char *place;          // of its deltas: the members that say where they belong
     const char *delta;          // their event
@@ -137,6 +138,23 @@ static void keep_item(struct stream *s)
     responses_item_write(&j, NULL, &s->item, false);
 }
 
+static void write_item_done(struct chat_writer *w, struct stream *s)
+{
+    write_item(w, s, "response.output_item.done", false);
+    keep_item(s);
+}
+
+// Whether the item that ended last was cut is known when the next one begins, or the reply stops.
+static void end_wait(struct chat_writer *w, struct stream *s, bool cut)
+{
+    if (!s->waits)
+        return;
+    s->waits = false;
+    if (cut)
+        s->item.status = "incomplete";
+    write_item_done(w, s);
+}
+
 static void write_raw(struct chat_writer *w, struct stream *s, const struct chat_event *ev)
 {
     if (ev->owner != &responses_dialect)
@@ -144,12 +162,12 @@ static void write_raw(struct chat_writer *w, struct stream *s, const struct chat
     s->output++;
     s->item = (struct responses_item){.kind = PART_RAW, .text = ev->text};
     write_item(w, s, "response.output_item.added", false);
-    write_item(w, s, "response.output_item.done", false);
-    keep_item(s);
+    write_item_done(w, s);
 }
 
 static void write_block(struct chat_writer *w, struct stream *s, const struct chat_event *ev)
 {
+    end_wait(w, s, false);
     if (ev->kind == PART_RAW) {
         write_raw(w, s, ev);
         return;
@@ -229,6 +247,7 @@ static void end_text(struct chat_writer *w, struct stream *s)
     }
     finish(&j);
     write_part(w, s, "response.content_part.done", s->item.text);
+    s->waits = true;
 }
 
 static void end_thinking(struct chat_writer *w, struct stream *s)
@@ -242,13 +261,20 @@ static void end_thinking(struct chat_writer *w, struct stream *s)
     write_part(w, s, "response.reasoning_summary_part.done", s->item.text);
 }
 
+// Whole as these arguments look, they may be what was left of others.
+static bool says_nothing(struct str arguments)
+{
+    return !arguments.n || str_is(arguments, "{}");
+}
+
 static void end_call(struct chat_writer *w, struct stream *s)
 {
     bool custom = s->item.custom;
-    if (!custom && !s->item.text.n)
-        s->item.text = STR("{}");
     bool whole = custom ? custom_complete(&s->custom) : responses_is_whole(s->item.text);
     s->item.status = whole ? "completed" : "incomplete";
+    s->waits = custom ? s->custom.at == CUSTOM_PLAIN : says_nothing(s->item.text);
+    if (s->waits && !custom)
+        s->item.text = STR("{}");
     struct json j = begin_at(w, s,
                              custom ? "response.custom_tool_call_input.done"
                                     : "response.function_call_arguments.done",
@@ -272,8 +298,8 @@ static void write_block_end(struct chat_writer *w, struct stream *s)
         end_thinking(w, s);
     else
         end_text(w, s);
-    write_item(w, s, "response.output_item.done", false);
-    keep_item(s);
+    if (!s->waits)
+        write_item_done(w, s);
 }
 
 static void note_signature(struct stream *s, const struct chat_event *ev)
@@ -302,6 +328,12 @@ static void note_logprobs(struct stream *s, const struct chat_event *ev)
     buf_add(&s->logprobs, ev->text.p + 1, ev->text.n - 2); // without the brackets
 }
 
+static void write_stop(struct chat_writer *w, struct stream *s, enum chat_stop reason)
+{
+    s->reason = reason;
+    end_wait(w, s, responses_standing(reason, s->refused).incomplete != NULL);
+}
+
 static void write_end(struct chat_writer *w, struct stream *s)
 {
     struct responses_standing end = responses_standing(s->reason, s->refused);
@@ -326,7 +358,7 @@ struct err *responses_write_event(struct chat_writer *w, const struct chat_event
     case CHAT_USAGE: s->usage = ev->usage; break;
     case CHAT_LOGPROBS: note_logprobs(s, ev); break;
     case CHAT_CITATION: write_annotation(w, s, ev); break;
-    case CHAT_STOP: s->reason = ev->reason; break;
+    case CHAT_STOP: write_stop(w, s, ev->reason); break;
     case CHAT_END: write_end(w, s); break;
     case CHAT_FAILED: break;
     }
@@ -348,6 +380,7 @@ void responses_write_failure(struct chat_writer *w, const struct chat_error *e)
     struct stream *s = stream_of(mine);
     struct str code = responses_error_code(e);
     struct str message = e->message.n ? e->message : STR("The request failed.");
+    end_wait(mine, s, false);
     if (!w->own) {
         responses_object_begin(mine, (struct str){0}, (struct str){0}, &s->object);
         s->sequence = w->passed;
@@ -368,17 +401,20 @@ void responses_write_failure(struct chat_writer *w, const struct chat_error *e)
 
 // --- whole ----------------------------------------------------------------------
 
+// What may have been cut without a sign of it keeps the status that it came with.
 static void take_call(struct chat_writer *w, struct responses_item *item)
 {
     struct custom custom = {0};
     BUF_HERE(text, TEXT_MOST);
     if (!item->custom) {
-        item->status = responses_is_whole(item->text) ? "completed" : "incomplete";
+        if (!says_nothing(item->text))
+            item->status = responses_is_whole(item->text) ? "completed" : "incomplete";
         item->text = item->text.n ? item->text : STR("{}");
         return;
     }
     custom_feed(&custom, item->text, &text);
-    item->status = custom_complete(&custom) ? "completed" : "incomplete";
+    if (custom.at != CUSTOM_PLAIN)
+        item->status = custom_complete(&custom) ? "completed" : "incomplete";
     item->text = (struct str){arena_str(w->arena, buf_view(&text)), text.n};
 }
 
@@ -393,10 +429,10 @@ static struct str annotations_of(struct chat_writer *w, const struct answer_part
 }
 
 static bool take_part(struct chat_writer *w, const char *base, int n, const struct answer_part *p,
-                      struct responses_item *item)
+                      bool cut, struct responses_item *item)
 {
     *item = responses_item_begin(w, base, n, p->kind, p->id, p->name);
-    item->status = "completed";
+    item->status = cut ? "incomplete" : "completed";
     item->text = buf_view(&p->text);
     item->logprobs = buf_view(&p->logprobs);
     item->annotations = annotations_of(w, p);
@@ -408,6 +444,14 @@ static bool take_part(struct chat_writer *w, const char *base, int n, const stru
     return p->kind != PART_RAW || p->owner == &responses_dialect;
 }
 
+static bool has_refusal(const struct answer_choice *c)
+{
+    const struct answer_part *p = c->parts;
+    while (p && p->kind != PART_REFUSAL)
+        p = p->next;
+    return p != NULL;
+}
+
 void responses_write_answer(struct chat_writer *w, const struct chat_answer *answer)
 {
     const struct answer_choice *c = answer->choices;
@@ -415,17 +459,15 @@ void responses_write_answer(struct chat_writer *w, const struct chat_answer *ans
     struct responses_item item;
     BUF_HERE(items, TEXT_MOST * 4);
     int n = 0;
-    bool refused = false;
+    struct responses_standing standing = responses_standing(c->reason, has_refusal(c));
     responses_object_begin(w, answer->id, answer->model, &object);
     for (const struct answer_part *p = c->parts; p; p = p->next) {
         struct json j = {.out = &items, .comma = items.n > 0};
-        refused = refused || p->kind == PART_REFUSAL;
-        if (take_part(w, object.base, n, p, &item)) {
+        if (take_part(w, object.base, n, p, standing.incomplete && !p->next, &item)) {
             responses_item_write(&j, NULL, &item, false);
             n++;
         }
     }
-    struct responses_standing standing = responses_standing(c->reason, refused);
     size_t before = w->out->n;
     responses_object_write(w->out, &object, &standing, buf_view(&items), &answer->usage);
     if (w->keep)
