@@ -21,6 +21,22 @@ void chat_dropped(const struct chat_target *to, const char *what)
     buf_puts(to->dropped, what);
 }
 
+void chat_drop_labels(const struct chat_request *in, const struct chat_target *to, unsigned taken)
+{
+    const struct {
+        bool said;
+        enum chat_label label;
+        const char *name;
+    } rows[] = {
+        {in->user != NULL, LABEL_USER, "user"},
+        {in->cache_key != NULL, LABEL_CACHE_KEY, "prompt_cache_key"},
+        {yyjson_obj_size(in->metadata) > 0, LABEL_METADATA, "metadata"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+        if (rows[i].said && !(taken & rows[i].label))
+            chat_dropped(to, rows[i].name);
+}
+
 struct err *chat_write_request(struct arena *a, const struct dialect *dialect,
                                const struct chat_request *in, const struct chat_target *to,
                                struct buf *out)

@@ -354,13 +354,10 @@ static struct err *read_format(struct arena *a, yyjson_val *body, struct chat_re
 static struct err *read_scalars(struct arena *a, yyjson_val *body, struct chat_request *out)
 {
     yyjson_val *config = yyjson_obj_get(body, "inferenceConfig");
-    yyjson_val *metadata = yyjson_obj_get(body, "requestMetadata");
     static const struct sampling_names names = {
         .temperature = "temperature", .top_p = "topP", .stop = "stopSequences"};
     TRY(take_sampling(a, config, &names, out));
     out->tier = json_text_at(yyjson_obj_get(body, "serviceTier"), "type");
-    if (yyjson_obj_size(metadata))
-        out->metadata = metadata;
     if (yyjson_obj_size(yyjson_obj_get(body, "promptVariables")))
         out->kept = "promptVariables"; // of a prompt that is stored at AWS
     out->logprobs = -1;

@@ -299,10 +299,12 @@ static void write_labels(struct bedrock_writing *w)
 {
     bool open = false;
     int n = 0;
+    unsigned taken = LABEL_METADATA;
     size_t i, max;
     yyjson_val *key, *value;
     struct str user = str_of(w->in->user ? w->in->user : "");
     if (is_label(user)) {
+        taken |= LABEL_USER;
         member_of(w, &open, "requestMetadata");
         json_strn(&w->j, "user_id", user);
         n++;
@@ -312,12 +314,15 @@ static void write_labels(struct bedrock_writing *w)
         struct str text = {yyjson_get_str(value), yyjson_get_len(value)};
         bool said = yyjson_is_str(value) && is_label(text) && !yyjson_equals_str(key, "user_id") &&
                     is_label(str_of(yyjson_get_str(key)));
-        if (!said || n++ >= LABELS_MOST)
+        if (!said || n++ >= LABELS_MOST) {
+            taken &= ~(unsigned)LABEL_METADATA;
             continue;
+        }
         member_of(w, &open, "requestMetadata");
         json_strn(&w->j, yyjson_get_str(key), text);
     }
     close_object(w, open);
+    chat_drop_labels(w->in, w->to, taken);
     bool tier = text_eq(w->in->tier, "priority") || text_eq(w->in->tier, "flex");
     if (tier && !bedrock_is_claude(w->model)) {
         json_obj(&w->j, "serviceTier");

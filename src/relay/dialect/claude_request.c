@@ -162,8 +162,10 @@ static void write_labels(struct claude_writing *w)
         json_str(&w->j, "service_tier", "standard_only");
     else if (text_eq(w->in->tier, "auto") || text_eq(w->in->tier, "priority"))
         json_str(&w->j, "service_tier", "auto");
-    if (w->in->cache_key && strstr(w->to->model, "claude"))
+    bool marks = strstr(w->to->model, "claude");
+    if (w->in->cache_key && marks)
         claude_write_marker(w, "5m"); // the caller cares for caching: mark the last block
+    chat_drop_labels(w->in, w->to, LABEL_USER | (marks ? LABEL_CACHE_KEY : 0));
 }
 
 static int count_markers(const struct claude_writing *w)

@@ -173,6 +173,8 @@ static void note_dropped(const struct cohere_writing *w)
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
         if (rows[i].said)
             chat_dropped(w->to, rows[i].name);
+    if (!w->own)
+        chat_drop_labels(w->in, w->to, 0);
 }
 
 static const char *const known[] = {

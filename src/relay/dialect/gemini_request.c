@@ -208,6 +208,7 @@ static void write_config(struct gemini_writing *w)
     json_end(&w->j);
     if (text_eq(w->in->tier, "flex") || text_eq(w->in->tier, "priority"))
         json_str(&w->j, "serviceTier", w->in->tier);
+    chat_drop_labels(w->in, w->to, 0);
 }
 
 // --- the same dialect -----------------------------------------------------------

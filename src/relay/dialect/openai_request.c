@@ -229,12 +229,15 @@ static void write_labels(struct openai_writing *w)
     if (w->in->user)
         json_str(&w->j, "user", openai_user(w->a, w->in->user));
     openai_write_tier(&w->j, w->in, w->to);
-    if (w->in->cache_key && openai_has(w, OPENAI_RULES))
+    bool takes_key = openai_has(w, OPENAI_RULES);
+    if (w->in->cache_key && takes_key)
         json_str(&w->j, "prompt_cache_key", w->in->cache_key);
     if (w->in->verbosity && openai_has(w, OPENAI_RULES))
         json_str(&w->j, "verbosity", w->in->verbosity);
     else if (w->in->verbosity)
         chat_dropped(w->to, "verbosity");
+    // OpenAI takes metadata only of chats that it keeps.
+    chat_drop_labels(w->in, w->to, LABEL_USER | (takes_key ? LABEL_CACHE_KEY : 0));
 }
 
 static void write_limits(struct openai_writing *w)

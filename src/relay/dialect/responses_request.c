@@ -178,7 +178,7 @@ static void write_labels(struct responses_writing *w)
         json_str(&w->j, "safety_identifier", user);
     if (key)
         json_str(&w->j, "prompt_cache_key", key);
-    if (in->metadata && in->owner == &openai_dialect)
+    if (yyjson_is_obj(in->metadata))
         json_val(&w->j, "metadata", in->metadata);
     openai_write_tier(&w->j, in, w->to);
 }
