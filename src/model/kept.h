@@ -7,6 +7,7 @@
 enum kept_kind {
     KEPT_REPLY = 1, // name: the reply's id
     KEPT_STATE,     // name: the id of the tool call that it belongs to
+    KEPT_ITEM,      // name: the id of an item of a reply that its provider keeps
 };
 
 struct kept {
@@ -14,7 +15,7 @@ struct kept {
     int kind; // enum kept_kind
     const char *name;
     const char *previous; // of a reply of ours: the one it follows, "" none
-    int64_t channel_id;   // of a reply that its provider keeps: where; 0: it is kept here
+    int64_t channel_id;   // of what its provider keeps: where; 0: it is kept here
     const char *key_id;   // ... and under which of the channel's keys (struct health)
     const char *model;    // as the caller named it
     const char *document; // sealed; of a reply {"request":{"input"},"response":{}}, of a state

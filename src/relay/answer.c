@@ -97,8 +97,11 @@ void relay_answer_begin(struct relay *r)
         .scratch = r->scratch,
         .sink = {on_event, r},
     };
-    if (!r->translated)
+    if (!r->translated) {
+        if (r->route->mode == MODE_RESPONSES && r->head.keeps)
+            r->reader.items = NEW(r->arena, struct chat_items);
         return;
+    }
     r->reader.request = &r->request;
     r->reader.target = &r->target;
     r->out.limit = WHOLE_MOST;

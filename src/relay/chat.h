@@ -179,6 +179,9 @@ struct chat_target {
     struct buf *dropped; // NULL, or receives "top_k,seed": what the target cannot be told
 };
 void chat_dropped(const struct chat_target *to, const char *what);
+// Who asks and why; names those that were said and are not among `taken`.
+enum chat_label { LABEL_USER = 1, LABEL_CACHE_KEY = 2, LABEL_METADATA = 4 };
+void chat_drop_labels(const struct chat_request *in, const struct chat_target *to, unsigned taken);
 
 // --- replies --------------------------------------------------------------------
 
@@ -309,6 +312,12 @@ struct chat_choice {
     void *own;            // the dialect's, in `arena`
 };
 
+enum { CHAT_ITEMS_MOST = 16 };
+struct chat_items { // the ids of what a reply is made of, as far as there is room
+    const char *ids[CHAT_ITEMS_MOST];
+    int count;
+};
+
 struct chat_reader { // upstream payloads -> events
     const struct dialect *dialect;
     struct arena *arena;   // lives as long as the reply: failures and ids go here
@@ -320,7 +329,8 @@ struct chat_reader { // upstream payloads -> events
     struct chat_usage usage;            // merged so far
     bool started, ended, failed;        // START, END, FAILED was sent
     struct chat_choice *choices;
-    void *own; // the dialect's, in `arena`
+    struct chat_items *items; // NULL, or is filled: by a dialect whose callers name them later
+    void *own;                // the dialect's, in `arena`
 };
 
 // What a complete answer is written from.

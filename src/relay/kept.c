@@ -16,6 +16,7 @@ enum {
     CHAIN_MOST = 512,            // replies that follow each other
     CHAIN_BYTES_MOST = 32 << 20, // of a conversation that is put together
     KEPT_BYTES_MOST = 8 << 20,   // of one request and its reply
+    SOUGHT_MOST = 32,            // items that one request looks for
     LIST_USUAL = 20,
     LIST_MOST = 100,
     DAY_SECONDS = 86400
@@ -60,23 +61,60 @@ static bool refers_to_items(const struct relay *r)
     return false;
 }
 
+static bool is_name(const char *text)
+{
+    return !text_is_empty(text) && strlen(text) <= KEPT_NAME_MAX;
+}
+
+// Known on this node, and kept by its provider: no worker need look.
+static bool peek(struct relay *r, int kind, const char *name)
+{
+    struct kept *row = NEW(r->arena, struct kept);
+    bool here = keep_peek(r->arena, r->caller->user_id, kind, name, row) && row->channel_id &&
+                row->expires_at > clock_now();
+    if (here)
+        r->kept = row;
+    return here;
+}
+
+// The names of items that are not here, the last one first: the newest is known longest.
+static size_t named_items(const struct relay *r, const char *names[SOUGHT_MOST])
+{
+    yyjson_val *input = yyjson_obj_get(r->body.root, "input");
+    size_t count = 0;
+    if (!yyjson_is_arr(input))
+        return 0;
+    for (size_t i = yyjson_arr_size(input); i-- && count < SOUGHT_MOST;) {
+        yyjson_val *item = yyjson_arr_get(input, i);
+        const char *name = item_is_reference(item) ? json_text_at(item, "id") : NULL;
+        if (is_name(name))
+            names[count++] = name;
+    }
+    return count;
+}
+
+static bool seeks_items(struct relay *r)
+{
+    const char *names[SOUGHT_MOST];
+    if (r->items_sought || r->kept || r->route->speaks != &responses_dialect ||
+        !named_items(r, names))
+        return false;
+    return !peek(r, KEPT_ITEM, names[0]);
+}
+
 bool relay_must_recall(struct relay *r)
 {
-    struct kept row;
     const char *id = named(r);
     if (refers_to_items(r))
         return true;
-    if (!id || r->kept)
+    if (!id)
+        return seeks_items(r);
+    if (r->kept)
         return false;
-    bool here = keep_peek(r->arena, r->caller->user_id, KEPT_REPLY, id, &row) && row.channel_id &&
-                row.expires_at > clock_now();
-    if (!here)
+    if (!peek(r, KEPT_REPLY, id))
         return true;
-    struct kept *kept = NEW(r->arena, struct kept);
-    *kept = row;
-    r->kept = kept;
     if (r->kept_id)
-        r->head.model = kept->model;
+        r->head.model = r->kept->model;
     return false;
 }
 
@@ -120,7 +158,7 @@ bool relay_choose_pinned(struct relay *r)
         return r->kept_id || relay_limit_pinned(r);
     }
     if (!r->failed)
-        r->failed = err_new(r->arena, &err_response_gone, "%s", named(r));
+        r->failed = err_new(r->arena, &err_response_gone, "%s", r->kept->name);
     return false;
 }
 
@@ -164,7 +202,7 @@ static struct err *not_found(struct relay *r, const char *id)
 static struct err *load(struct relay *r, struct db *db, struct arena *a, const char *id,
                         struct kept *out)
 {
-    if (text_is_empty(id) || strlen(id) > KEPT_NAME_MAX)
+    if (!is_name(id))
         return not_found(r, "");
     struct err *e = keep_find(db, a, r->caller->user_id, KEPT_REPLY, id, out);
     return e && e->kind == &err_not_found ? not_found(r, id) : e;
@@ -461,13 +499,30 @@ static struct err *recall_reply(struct relay *r, struct db *db, struct arena *a)
     return put_together(r, c);
 }
 
+// All of them are where the first is that is found: nobody else would know them.
+static struct err *seek_items(struct relay *r, struct db *db)
+{
+    const char *names[SOUGHT_MOST];
+    struct kept *row = NEW(r->arena, struct kept);
+    r->items_sought = true;
+    for (size_t i = 0, n = named_items(r, names); i < n && !r->kept; i++) {
+        struct err *e = keep_find(db, r->arena, r->caller->user_id, KEPT_ITEM, names[i], row);
+        if (e && e->kind != &err_not_found)
+            return e;
+        r->kept = e ? NULL : row;
+    }
+    return NULL;
+}
+
 static struct err *recall(struct relay *r, struct arena *a)
 {
     DB(db);
     TRY(db_lease(relay_pool(), a, &db));
     if (named(r) && !r->kept)
         TRY(recall_reply(r, db, a));
-    return refers_to_items(r) ? recall_items(r, db, a) : NULL;
+    if (refers_to_items(r))
+        TRY(recall_items(r, db, a));
+    return seeks_items(r) ? seek_items(r, db) : NULL;
 }
 
 void relay_recall(struct job *job)
@@ -509,6 +564,13 @@ void relay_keep(struct relay *r)
         row.channel_id = r->choice.channel->row.id;
         row.key_id = r->choice.key->health->key_id;
     }
-    if (!text_is_empty(row.name) && strlen(row.name) <= KEPT_NAME_MAX)
-        keep_put(&row, parts, count, &limits);
+    if (!is_name(row.name))
+        return;
+    keep_put(&row, parts, count, &limits);
+    row.kind = KEPT_ITEM;
+    for (int i = 0; r->reader.items && i < r->reader.items->count; i++) {
+        row.name = r->reader.items->ids[i];
+        if (is_name(row.name))
+            keep_put(&row, NULL, 0, &limits);
+    }
 }

@@ -67,6 +67,7 @@ struct relay {
     // kept.c: the reply that is asked for or followed
     const struct kept *kept; // NULL: none, or not found yet
     bool items_recalled;     // those that were named are in the request, as far as they are here
+    bool items_sought;       // where those are that are not here is known, or nobody knows it
     size_t recalled_bytes;   // of the replies that they were in
     const char *kept_id;     // its id; MODE_KEPT
     struct str kept_query;   // of MODE_KEPT: as asked

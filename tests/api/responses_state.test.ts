@@ -224,6 +224,55 @@ describe("where the provider keeps its replies", () => {
     },
   );
 
+  test.each([false, true])(
+    "so it is for who names only items of it (stream: %p)",
+    async (stream) => {
+      for (let i = 0; i < 6; i++) {
+        const wish = { reply: "Blue.", thinking: i % 2 ? "hm" : undefined };
+        const first = await said({ model: "fake-rs", input: ask(wish) }, stream);
+        const { headers } = gw.lastSeen;
+        const named = first.output.map(({ id }) => ({ type: "item_reference" as const, id: id! }));
+        const request = {
+          model: "fake-rs",
+          input: [user({}, "Colour?"), ...named, user({ reply: "Yes." }, "Sure?")],
+        };
+        const second = await said(request, stream);
+        expect(second.output_text).toBe("Yes.");
+        expect(gw.lastSeen.headers["authorization"]).toBe(headers["authorization"] ?? "");
+        expect(gw.lastSeen.body).toMatchObject(request);
+      }
+    },
+  );
+
+  test("items are nobody else's, and of what was not stored nothing is known", async () => {
+    const stored = await client.responses.create({ model: "fake-two", input: ask({}) });
+    const loose = await client.responses.create({
+      model: "fake-two",
+      store: false,
+      input: ask({}),
+    });
+    const naming = ({ output }: typeof stored) => ({
+      model: "fake-rs",
+      input: [{ type: "item_reference" as const, id: output[0]?.id ?? "" }, user({})],
+    });
+    await gw.server.admin.put("/api/channel/", { id: native[0]?.id, status: 2 });
+    gw.allowRefusals();
+    const gone = await client.responses.create(naming(stored)).catch((e: unknown) => e);
+    expect(gone).toMatchObject({ status: 404, code: "response_gone" });
+    for (const [as, reply] of [
+      [stranger, stored],
+      [client, loose],
+    ] as const) {
+      const before = gw.fake.requests.length;
+      const refused = await as.responses.create(naming(reply)).catch((e: unknown) => e);
+      expect(refused).toMatchObject({ status: 404, type: "invalid_request_error" });
+      expect(gw.fake.requests.length).toBeGreaterThan(before); // its provider was asked, and refused
+    }
+    await gw.server.admin.put("/api/channel/", { id: native[0]?.id, status: 1 });
+    const back = await client.responses.create({ ...naming(stored), model: "fake-two" });
+    expect(back.status).toBe("completed");
+  });
+
   test("it is shown, listed and deleted there, for nothing", async () => {
     const first = await client.responses.create({ model: "fake-rs", input: ask({ reply: "1" }) });
     const reply = await receive(
@@ -313,6 +362,10 @@ test.skipIf(!process.env["TF_TEST_DSN"])("another node knows what was kept", asy
     );
     const reply = await there.responses.create(next);
     expect(reply.output_text).toBe("There.");
+    expect(gw.lastSeen.headers["authorization"]).toBe(asked ?? "");
+    const named = { type: "item_reference" as const, id: first.output[0]?.id ?? "" };
+    const naming = { model, input: [named, user({ reply: "Again." })] };
+    expect((await there.responses.create(naming)).output_text).toBe("Again.");
     expect(gw.lastSeen.headers["authorization"]).toBe(asked ?? "");
     await until(
       "its reply too",

@@ -304,8 +304,22 @@ static struct err *read_failure(struct chat_reader *r, yyjson_val *body)
     return chat_failed(r, &e);
 }
 
+static void note_items(struct chat_reader *r, yyjson_val *response)
+{
+    size_t i, max;
+    yyjson_val *item;
+    yyjson_arr_foreach(yyjson_obj_get(response, "output"), i, max, item)
+    {
+        struct str id = json_str_at(item, "id");
+        if (id.n && r->items->count < CHAT_ITEMS_MOST)
+            r->items->ids[r->items->count++] = arena_str(r->arena, id);
+    }
+}
+
 static struct err *read_final(struct chat_reader *r, yyjson_val *response)
 {
+    if (r->items)
+        note_items(r, response);
     take_usage(r, yyjson_obj_get(response, "usage"));
     if (r->usage.known)
         TRY(chat_usage(r));
