@@ -121,10 +121,12 @@ function migrate(engine: Engine): number {
   const started = performance.now();
   const check = spawnSync(BINARY, ["--check"], {
     cwd: folder,
-    env: { ...process.env, DATA_DIR: folder, SQL_DSN: engine.dsn, LOG_LEVEL: "warn" },
+    env: { ...process.env, DATA_DIR: folder, SQL_DSN: engine.dsn, LOG_LEVEL: "info" },
   });
   rmSync(folder, { recursive: true, force: true });
   if (check.status !== 0) throw new Error(`--check: ${check.stdout}${check.stderr}`);
+  for (const line of `${check.stdout}${check.stderr}`.split("\n"))
+    if (line.includes("migration: ")) console.log(`  ${line}`);
   return performance.now() - started;
 }
 

@@ -1,5 +1,5 @@
 // Keeps the state of the schema that a program makes, for tests/api/migrate.test.ts:
-//   TF_BIN=build/token-factory bun tests/schemas/dump.ts 0005-name
+//   TF_BIN=build/token-factory bun tests/schemas/dump.ts 0006-name
 // To be run for each release whose schema differs from the last one's. Never edit a state.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

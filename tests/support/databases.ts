@@ -193,7 +193,7 @@ function installMariadb(folder: string): boolean {
 function mariadbCommand(folder: string, port: number, safe: boolean): string[] {
   const options = [
     "--datadir=" + join(folder, "my"),
-    "--tmpdir=" + folder, // one that starts in a shared folder removes what another one has there
+    "--tmpdir=" + folder, // goes with it, also when the server is killed
     "--socket=" + join(folder, "my.sock"),
     "--pid-file=" + join(folder, "my.pid"),
     "--init-file=" + join(folder, "init.sql"),

@@ -82,6 +82,9 @@ struct err *db_migrate(struct db *db, struct arena *a, const struct table *const
 struct err *db_has_column(struct db *db, struct arena *a, const char *table, const char *column,
                           bool *has);
 
+// For migrations: makes the table's missing indexes now, not when all migrations have run.
+struct err *db_add_indexes(struct db *db, struct arena *a, const struct table *t);
+
 // For migrations: drops the index over these columns if there is one.
 struct err *db_drop_index(struct db *db, struct arena *a, const struct table *t,
                           struct table_index index);

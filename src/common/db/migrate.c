@@ -16,7 +16,8 @@
 // 5. creates missing indexes: a new UNIQUE one may need what a migration has tidied up.
 //
 // So a migration finds every column of today's field tables, and of the older ones those that the
-// database had: it asks db_has_column before it reads a column that no field table names any more.
+// database had: it asks db_has_column before it reads a column that no field table names any more,
+// and db_add_indexes before it looks for rows by an index that may be new.
 // "Rename a to b" is: a field row for b; a migration that says UPDATE t SET b = a, then drops a.
 // Everything is one transaction where DDL can be rolled back (SQLite, PostgreSQL): a migration
 // must not begin its own. MySQL commits at each DDL, and a migration killed half-way runs again:
@@ -160,7 +161,7 @@ static struct err *open_record(struct db *db, struct arena *a, const struct tabl
     if (!columns.count)
         TRY(refuse_strangers(db, a, tables));
     TRY(schema_add_columns(db, a, &done_table));
-    return schema_add_indexes(db, a, &done_table);
+    return db_add_indexes(db, a, &done_table);
 }
 
 // What has been done to this database; a fresh one is marked first.
@@ -191,7 +192,7 @@ static struct err *migrate(struct db *db, struct arena *a, const struct table *c
     TRY(look_back(db, a, tables, migrations, &rows));
     TRY(each(db, a, tables, schema_add_columns));
     TRY(run_missing(db, a, &rows, migrations));
-    return each(db, a, tables, schema_add_indexes);
+    return each(db, a, tables, db_add_indexes);
 }
 
 struct err *db_alone(struct db *db, struct arena *a)

@@ -219,7 +219,7 @@ static struct err *add_index(struct db *db, struct arena *a, const struct table 
     return run(db, a, &sql);
 }
 
-struct err *schema_add_indexes(struct db *db, struct arena *a, const struct table *t)
+struct err *db_add_indexes(struct db *db, struct arena *a, const struct table *t)
 {
     struct rows there;
     TRY(db_query(db, a, &name_table, &there, db->driver->words.indexes, P(t->name)));
