@@ -20,7 +20,8 @@
 #include "service/positions.h"
 
 enum {
-    SHARDS = 1024,
+    SHARD_BITS = 10,
+    SHARDS = 1 << SHARD_BITS,
     SWEEP_MS = 5000,
     SWEEP_PART_MS = 200, // then the books come first
     IDLE_WAIT_MS = 200,
@@ -57,7 +58,7 @@ static struct {
 static struct shard *shard_of(enum account_kind kind, int64_t id)
 {
     uint64_t at = (uint64_t)id * 2 + (uint64_t)kind;
-    return &ledger.shards[(at * 0x9e3779b97f4a7c15u) >> 54];
+    return &ledger.shards[(at * 0x9e3779b97f4a7c15u) >> (64 - SHARD_BITS)];
 }
 
 static struct account *account_new(enum account_kind kind, int64_t id)
