@@ -1,4 +1,6 @@
-// A sharded table of callers; every shard has its lock, held for a look-up only.
+// A sharded table of callers; every shard has its lock, held for a look-up only. In each they are
+// found by their key, and by token and user, so that a change looks at hardly more than it
+// concerns.
 
 #include "service/directory.h"
 
@@ -14,18 +16,21 @@
 
 enum {
     SHARDS = 64,
-    BUCKETS = 256,
+    BUCKET_BITS = 8,
+    BUCKETS = 1 << BUCKET_BITS,
     ENTRIES_MOST = 4096, // of a shard
     UNKNOWN_MOST = 256,  // of those: whoever tries keys at random fills no memory, evicts nobody
     UNKNOWN_MS = 5000,
     CALLER_SIZE = sizeof(struct caller) + 192, // with most callers' texts
 };
 
+enum by { BY_KEY, BY_TOKEN, BY_USER };
+
 static struct shard {
     pthread_mutex_t lock;
     int count, unknown; // unknown: so many of count
     int hand;           // the bucket that goes next
-    struct caller *buckets[BUCKETS];
+    struct caller *buckets[DIRECTORY_INDEXES][BUCKETS];
 } shards[SHARDS];
 
 static _Atomic int64_t generation; // of everything: a load that began before a change is not kept
@@ -36,9 +41,14 @@ static struct shard *shard_of(const unsigned char *digest)
     return &shards[digest[0] % SHARDS];
 }
 
-static struct caller **bucket_of(struct shard *s, const unsigned char *digest)
+static struct caller **key_bucket(struct shard *s, const unsigned char *digest)
 {
-    return &s->buckets[digest[1] % BUCKETS];
+    return &s->buckets[BY_KEY][digest[1] % BUCKETS];
+}
+
+static struct caller **id_bucket(struct shard *s, enum by by, int64_t id)
+{
+    return &s->buckets[by][((uint64_t)id * 0x9e3779b97f4a7c15u) >> (64 - BUCKET_BITS)];
 }
 
 static void caller_free(struct caller *c)
@@ -51,11 +61,35 @@ static void caller_free(struct caller *c)
         arena_free(c->arena);
 }
 
-// With the shard's lock held.
-static void unlist(struct shard *s, struct caller **at)
+static void link_into(struct caller **bucket, enum by by, struct caller *c)
 {
-    struct caller *c = *at;
-    *at = c->next;
+    struct caller_link *link = &c->links[by];
+    *link = (struct caller_link){*bucket, bucket};
+    if (*bucket)
+        (*bucket)->links[by].at = &link->next;
+    *bucket = c;
+}
+
+// With the shard's lock held.
+static void enlist(struct shard *s, struct caller *c)
+{
+    link_into(key_bucket(s, c->digest), BY_KEY, c);
+    link_into(id_bucket(s, BY_TOKEN, c->token_id), BY_TOKEN, c);
+    link_into(id_bucket(s, BY_USER, c->user_id), BY_USER, c);
+    c->listed = true;
+    s->count++;
+    s->unknown += c->unknown;
+}
+
+// With the shard's lock held.
+static void unlist(struct shard *s, struct caller *c)
+{
+    for (int by = 0; by < DIRECTORY_INDEXES; by++) {
+        struct caller_link *link = &c->links[by];
+        *link->at = link->next;
+        if (link->next)
+            link->next->links[by].at = link->at;
+    }
     c->listed = false;
     s->count--;
     s->unknown -= c->unknown;
@@ -63,22 +97,29 @@ static void unlist(struct shard *s, struct caller **at)
         caller_free(c);
 }
 
-// With the shard's lock held.
-static struct caller **place_of(struct shard *s, const unsigned char *digest)
+// With the shard's lock held; NULL if there is none.
+static struct caller *listed_as(struct shard *s, const unsigned char *digest)
 {
-    struct caller **at = bucket_of(s, digest);
-    while (*at && !hash_same((*at)->digest, digest, SHA256_SIZE))
-        at = &(*at)->next;
-    return at;
+    struct caller *c = *key_bucket(s, digest);
+    while (c && !hash_same(c->digest, digest, SHA256_SIZE))
+        c = c->links[BY_KEY].next;
+    return c;
+}
+
+// What changed since may be that there is such a key now.
+static bool is_unknown_no_more(const struct caller *c)
+{
+    return c->unknown &&
+           (clock_steady_ms() > c->forget_ms || c->generation != atomic_load(&generation));
 }
 
 struct caller *directory_find(const unsigned char digest[SHA256_SIZE])
 {
     struct shard *s = shard_of(digest);
     pthread_mutex_lock(&s->lock);
-    struct caller **at = place_of(s, digest), *c = *at;
-    if (c && c->unknown && clock_steady_ms() > c->forget_ms) {
-        unlist(s, at);
+    struct caller *c = listed_as(s, digest);
+    if (c && is_unknown_no_more(c)) {
+        unlist(s, c);
         c = NULL;
     }
     if (c && c->epoch != atomic_load_explicit(&epoch, memory_order_relaxed))
@@ -93,7 +134,7 @@ struct caller *directory_believe(const unsigned char digest[SHA256_SIZE])
 {
     struct shard *s = shard_of(digest);
     pthread_mutex_lock(&s->lock);
-    struct caller *c = *place_of(s, digest);
+    struct caller *c = listed_as(s, digest);
     if (c && c->unknown)
         c = NULL;
     if (c) {
@@ -155,14 +196,14 @@ static void fill(struct caller *c, const struct token *t, const struct user *u)
     c->token_account = c->limited ? account_hold(ACCOUNT_TOKEN, t->id) : NULL;
 }
 
+// Unknown keys have neither token nor user: they stand together.
 static void drop_unknown(struct shard *s)
 {
-    for (int i = 0; i < BUCKETS; i++)
-        for (struct caller **at = &s->buckets[i]; *at;)
-            if ((*at)->unknown)
-                unlist(s, at);
-            else
-                at = &(*at)->next;
+    for (struct caller *c = *id_bucket(s, BY_USER, 0), *next; c; c = next) {
+        next = c->links[BY_USER].next;
+        if (c->unknown)
+            unlist(s, c);
+    }
 }
 
 // At the cap whole buckets go, in turn: cheap, rare, and nobody loses more than a query.
@@ -171,30 +212,23 @@ static void make_room(struct shard *s, const struct caller *c)
     if (c->unknown && s->unknown >= UNKNOWN_MOST)
         drop_unknown(s);
     for (; s->count >= ENTRIES_MOST; s->hand = (s->hand + 1) % BUCKETS)
-        while (s->buckets[s->hand])
-            unlist(s, &s->buckets[s->hand]);
+        while (s->buckets[BY_KEY][s->hand])
+            unlist(s, s->buckets[BY_KEY][s->hand]);
 }
 
 static void list(struct caller *c, int64_t began, int64_t since)
 {
     struct shard *s = shard_of(c->digest);
     pthread_mutex_lock(&s->lock);
-    struct caller **bucket = bucket_of(s, c->digest);
-    for (struct caller **at = bucket; *at; at = &(*at)->next) {
-        if (hash_same((*at)->digest, c->digest, SHA256_SIZE)) {
-            unlist(s, at); // two loads at once: the later one stays
-            break;
-        }
-    }
+    struct caller *before = listed_as(s, c->digest);
+    if (before)
+        unlist(s, before); // two loads at once: the later one stays
     c->refs = 1;
     c->epoch = since;
+    c->generation = began;
     if (atomic_load(&generation) == began) {
         make_room(s, c);
-        c->next = *bucket;
-        *bucket = c;
-        c->listed = true;
-        s->count++;
-        s->unknown += c->unknown;
+        enlist(s, c);
     }
     pthread_mutex_unlock(&s->lock);
 }
@@ -237,28 +271,27 @@ struct err *directory_load(struct db *db, struct arena *a, const unsigned char d
 
 // --- forgetting ---------------------------------------------------------------------
 
-static bool is_of(const struct caller *c, bool by_token, int64_t id)
+static int64_t id_of(const struct caller *c, enum by by)
 {
-    return (by_token ? c->token_id : c->user_id) == id;
+    return by == BY_TOKEN ? c->token_id : c->user_id;
 }
 
-// Unknown keys go with them: what changed may be that one is known now.
-static void forget_in(struct shard *s, bool by_token, int64_t id)
+static void forget_in(struct shard *s, enum by by, int64_t id)
 {
-    for (int i = 0; i < BUCKETS; i++)
-        for (struct caller **at = &s->buckets[i]; *at;)
-            if ((*at)->unknown || is_of(*at, by_token, id))
-                unlist(s, at);
-            else
-                at = &(*at)->next;
+    for (struct caller *c = *id_bucket(s, by, id), *next; c; c = next) {
+        next = c->links[by].next;
+        if (id_of(c, by) == id)
+            unlist(s, c);
+    }
 }
 
-static void forget(bool by_token, int64_t id)
+// Unknown keys go with them: they are of an earlier generation.
+static void forget(enum by by, int64_t id)
 {
     atomic_fetch_add(&generation, 1);
     for (int i = 0; i < SHARDS; i++) {
         pthread_mutex_lock(&shards[i].lock);
-        forget_in(&shards[i], by_token, id);
+        forget_in(&shards[i], by, id);
         pthread_mutex_unlock(&shards[i].lock);
     }
 }
@@ -273,7 +306,7 @@ static struct err *on_token(struct arena *a, int64_t id)
 {
     (void)a;
     if (id)
-        forget(true, id);
+        forget(BY_TOKEN, id);
     else
         doubt_all();
     return NULL;
@@ -283,7 +316,7 @@ static struct err *on_user(struct arena *a, int64_t id)
 {
     (void)a;
     if (id)
-        forget(false, id);
+        forget(BY_USER, id);
     else
         doubt_all();
     return NULL;

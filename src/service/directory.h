@@ -13,6 +13,8 @@
 #include "service/ledger.h"
 #include "service/limit.h"
 
+enum { DIRECTORY_INDEXES = 3 }; // by key, token and user
+
 struct caller {
     unsigned char digest[SHA256_SIZE];
     bool unknown; // no such key
@@ -30,10 +32,13 @@ struct caller {
     struct account *user_account, *token_account; // token_account NULL unless limited
 
     // the directory's own
-    struct caller *next;
+    struct caller_link {
+        struct caller *next, **at; // at: what points here
+    } links[DIRECTORY_INDEXES];
     struct arena *arena;
-    int64_t forget_ms; // clock_steady_ms, for unknown ones
-    int64_t epoch;     // in which it was read
+    int64_t forget_ms;  // clock_steady_ms, for unknown ones
+    int64_t epoch;      // in which it was read
+    int64_t generation; // of unknown ones: when
     int refs;
     bool listed;
 };

@@ -16,6 +16,7 @@ import { Crowd } from "./crowd";
 
 const AT_ONCE = 32;
 const ASKED = 3000;
+const CHANGED = 200;
 const QUIET_MS = 15_000; // so that what a crowd has left behind is given back
 
 function argument(name: string, fallback: number): number {
@@ -71,13 +72,25 @@ async function cost(keys: string[]): Promise<number> {
   return spentSince(before, pids).total / ASKED;
 }
 
+/** The same for a change of a key, which the node must forget. */
+async function changeCost(): Promise<number> {
+  const api = await gw.owner.api();
+  const { id } = await gw.newToken();
+  const change = (name: string) => api.put("/api/token/", { id, name });
+  await change("first");
+  const pids = [gw.server.pid];
+  const before = threadTimes(pids);
+  for (let i = 0; i < CHANGED; i++) await change(`change ${i}`);
+  return spentSince(before, pids).total / CHANGED;
+}
+
 const mib = (kib: number) => `${(kib / 1024).toFixed(1)} MiB`;
 
 async function growKeys(crowd: Crowd, most: number): Promise<void> {
   const keys: string[] = [];
   let before = await memory();
   console.log(
-    `keys of one user: 1: ${mib(before)}, ${(await cost([gw.token.key])).toFixed(0)} us a request`,
+    `keys of one user: 1: ${mib(before)}, ${(await cost([gw.token.key])).toFixed(0)} us a request, ${(await changeCost()).toFixed(0)} us a change of a key`,
   );
   for (const count of [most / 10, most]) {
     const more = await crowd.addCallers(gw.owner.id, gw.token.id, keys.length + 1, count);
@@ -86,7 +99,7 @@ async function growKeys(crowd: Crowd, most: number): Promise<void> {
     const after = await memory();
     const each = ((after - before) * 1024) / more.length;
     console.log(
-      `keys, each of a user of its own: ${count}: ${mib(after)}, ${each.toFixed(0)} bytes each, ${(await cost(keys)).toFixed(0)} us a request; first requests ${(more.length / seconds).toFixed(0)}/s`,
+      `keys, each of a user of its own: ${count}: ${mib(after)}, ${each.toFixed(0)} bytes each, ${(await cost(keys)).toFixed(0)} us a request, ${(await changeCost()).toFixed(0)} us a change of a key; first requests ${(more.length / seconds).toFixed(0)}/s`,
     );
     before = after;
   }

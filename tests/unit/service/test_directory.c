@@ -185,6 +185,51 @@ static void changes_are_seen_at_once(void **state)
     directory_release(nobody);
 }
 
+enum { MANY = 600, USERS = 3 };
+
+static int count_listed(const struct token *tokens, int64_t user, int64_t but)
+{
+    int listed = 0;
+    for (int i = 0; i < MANY; i++) {
+        struct caller *c = find(tokens[i].key);
+        listed += c && tokens[i].user_id == user && tokens[i].id != but;
+        if (c)
+            assert_int_equal(c->token_id, tokens[i].id);
+        directory_release(c);
+    }
+    return listed;
+}
+
+// In all shards, with others before and behind them.
+static void a_change_forgets_whom_it_concerns(void **state)
+{
+    struct books *b = *state;
+    static struct token tokens[MANY];
+    int64_t users[USERS];
+    for (int i = 0; i < USERS; i++)
+        users[i] = books_user(b, 100);
+    for (int i = 0; i < MANY; i++) {
+        tokens[i] = token_with_key(b, users[i % USERS], arena_printf(b->a, "many%d", i));
+        insert(b, &tokens[i]);
+        directory_release(load(b, tokens[i].key));
+    }
+    int64_t one = tokens[MANY / 2].id, his = tokens[MANY / 2].user_id;
+    change_publish(CHANGE_TOKEN, one);
+    assert_null(find(tokens[MANY / 2].key));
+    for (int i = 0; i < USERS; i++)
+        assert_int_equal(count_listed(tokens, users[i], one), MANY / USERS - (users[i] == his));
+    change_publish(CHANGE_USER, users[1]);
+    assert_int_equal(count_listed(tokens, users[0], one), MANY / USERS - (users[0] == his));
+    assert_int_equal(count_listed(tokens, users[1], one), 0);
+    assert_int_equal(count_listed(tokens, users[2], one), MANY / USERS - (users[2] == his));
+    for (int i = 0; i < MANY; i++) // again, in front of those that stayed
+        directory_release(load(b, tokens[i].key));
+    change_publish(CHANGE_USER, users[0]);
+    assert_int_equal(count_listed(tokens, users[0], 0), 0);
+    assert_int_equal(count_listed(tokens, users[1], 0), MANY / USERS);
+    assert_int_equal(count_listed(tokens, users[2], 0), MANY / USERS);
+}
+
 static void the_same_key_loaded_twice(void **state)
 {
     struct books *b = *state;
@@ -467,6 +512,7 @@ int main(void)
         TEST(unknown_keys_are_remembered),
         TEST(a_token_without_its_user_is_unknown),
         TEST(changes_are_seen_at_once),
+        TEST(a_change_forgets_whom_it_concerns),
         TEST(the_same_key_loaded_twice),
         TEST(a_failing_database_is_no_answer),
         TEST(accounts_are_released),
