@@ -1,5 +1,6 @@
 // What was used in a bounded range, by time and model: one's own, or everybody's. Read from the
-// roll-ups (model/usage.h), but for the pace of the last minute.
+// roll-ups (model/usage.h), but for the pace of the last minute, which bounded parts of the log
+// say.
 
 #include "controller/dashboard.h"
 
@@ -108,33 +109,59 @@ static struct err *by_user(struct db *db, struct arena *a, const struct range *r
                     P(first), P(last), P(r->from), P(first), P(last), P(r->to), P(USERS_MOST));
 }
 
+// --- the pace: of the last minute ---------------------------------------------------------
+
+enum { MINUTE = 60, PACE_ROWS = 20000, PACE_LAG = 2 }; // lag: until all rows of a second are there
+
 struct pace {
+    int64_t rows, oldest; // looked at
     int64_t requests, tokens;
 };
 
 static const struct field pace_fields[] = {
+    FIELD(struct pace, rows),
+    FIELD(struct pace, oldest),
     FIELD(struct pace, requests),
     FIELD(struct pace, tokens),
     {0},
 };
 static const struct table pace_table = TABLE("pace", struct pace, pace_fields);
 
-#define LAST_MINUTE                                                                                \
-    "SELECT COUNT(*), SUM(prompt_tokens + completion_tokens) FROM logs"                            \
-    " WHERE created_at > ? AND type = 2"
+// By an index, newest first.
+#define NEWEST(whose)                                                                              \
+    "SELECT COUNT(*), MIN(created_at), SUM(CASE WHEN type = 2 THEN 1 ELSE 0 END),"                 \
+    " SUM(CASE WHEN type = 2 THEN prompt_tokens + completion_tokens ELSE 0 END) FROM"              \
+    " (SELECT created_at, type, prompt_tokens, completion_tokens FROM logs"                        \
+    " WHERE " whose "created_at >= ? AND created_at < ?"                                           \
+    " ORDER BY created_at DESC, id DESC LIMIT ?) newest"
 
-// A minute of the log: an index has it.
+static struct err *read_newest(struct db *db, struct arena *a, int64_t user_id, int64_t from,
+                               int64_t to, struct pace *out)
+{
+    struct rows rows;
+    if (user_id)
+        TRY(db_query(db, a, &pace_table, &rows, NEWEST("user_id = ? AND "), P(user_id), P(from),
+                     P(to), P((int)PACE_ROWS)));
+    else
+        TRY(db_query(db, a, &pace_table, &rows, NEWEST(""), P(from), P(to), P((int)PACE_ROWS)));
+    *out = *(const struct pace *)rows.items;
+    return NULL;
+}
+
+// Exactly the last minute's; where that has more rows than are looked at, those of the last whole
+// seconds, for a minute.
 static struct err *read_pace(struct db *db, struct arena *a, const struct range *r,
                              struct pace *out)
 {
-    struct rows rows;
-    int64_t since = clock_now() - 60;
-    if (r->user_id)
-        TRY(db_query(db, a, &pace_table, &rows, LAST_MINUTE " AND user_id = ?", P(since),
-                     P(r->user_id)));
-    else
-        TRY(db_query(db, a, &pace_table, &rows, LAST_MINUTE, P(since)));
-    *out = *(const struct pace *)rows.items;
+    int64_t now = clock_now(), to = now + 1;
+    TRY(read_newest(db, a, r->user_id, to - MINUTE, to, out));
+    if (out->rows < PACE_ROWS)
+        return NULL;
+    to = now - PACE_LAG;
+    int64_t from = out->oldest + 1 < to ? out->oldest + 1 : to - 1;
+    TRY(read_newest(db, a, r->user_id, from, to, out));
+    out->requests = out->requests * MINUTE / (to - from);
+    out->tokens = out->tokens * MINUTE / (to - from);
     return NULL;
 }
 

@@ -1,5 +1,6 @@
 // What was used, added up by the program as one would from the log.
 import { expect, test } from "bun:test";
+import { open, type Opened } from "../schemas/schema";
 import { gateway } from "../support/gateway";
 import type { Management } from "../support/management";
 import { PATHS, question } from "../support/shapes";
@@ -74,4 +75,34 @@ test("days begin where the reader is, and ranges are bounded", async () => {
   expect((own.items[0]!.at + 480 * 60) % 86_400).toBe(0);
   for (const wrong of ["?start_timestamp=1", "?zone_minutes=900", "?all=2", "?end_timestamp=0"])
     await gw.server.admin.fail(400, "GET", `/api/dashboard/${wrong}`);
+});
+
+const SECONDS = 40;
+const EACH = 2000;
+
+/** Replies in every second around now, and a few errors, straight into the log. */
+async function fillLog(db: Opened, userId: number, tokens: number): Promise<void> {
+  const columns = "request_id, created_at, type, user_id, prompt_tokens, completion_tokens";
+  const begin = Math.floor(Date.now() / 1000) - SECONDS / 2;
+  for (let at = begin; at < begin + SECONDS; at++) {
+    const row = (type: number) => `('pace', ${at}, ${type}, ${userId}, ${tokens - 1}, 1)`;
+    const rows = [...Array<string>(EACH / 20).fill(row(2)), row(5)];
+    await db.run(`INSERT INTO logs (${columns}) VALUES ${rows.join(", ")};\n`.repeat(20));
+  }
+}
+
+test("the pace of a busy minute is that of its last whole seconds", async () => {
+  const many = await gw.server.createUser();
+  const db = open(gw.server.dsn ?? `sqlite:${gw.server.dataDir}/token-factory.db`);
+  try {
+    await fillLog(db, many.user.id, 50);
+    const own = await show(await many.api());
+    expect(own.requests_per_minute).toBe(EACH * 60);
+    expect(own.tokens_per_minute).toBe(EACH * 60 * 50);
+    const all = await show(gw.server.admin, "?all=1");
+    expect(all.requests_per_minute).toBeWithin(EACH * 60, EACH * 60 + 100);
+  } finally {
+    await db.run("DELETE FROM logs WHERE request_id = 'pace';\n");
+    await db.close();
+  }
 });
