@@ -70,7 +70,7 @@ test: setup-test
 
 check: setup-all
 	@$(MAKE) gcc
-	@$(MAKE) clang
+	@$(MAKE) clang fuzz-build
 	@tools/check_all
 
 # Which features are proven in which pair of dialects, by the cases of tests/wire.

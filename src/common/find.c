@@ -23,6 +23,14 @@ static size_t empty_line_slowly(struct str s, size_t at)
     return at;
 }
 
+static size_t string_sign_slowly(struct str s, size_t at)
+{
+    while (at < s.n && s.p[at] >= ' ' && (unsigned char)s.p[at] < 0x80 && s.p[at] != '"' &&
+           s.p[at] != '\\')
+        at++;
+    return at;
+}
+
 #ifdef __SSE2__
 #include <immintrin.h>
 
@@ -164,7 +172,34 @@ size_t find_empty_line(struct str s)
 {
     return __builtin_cpu_supports("avx2") ? empty_line_wide(s) : empty_line_slowly(s, 0);
 }
+
+__attribute__((target("avx2"))) static size_t string_sign_wide(struct str s)
+{
+    const __m256i quotes = _mm256_set1_epi8('"'), slashes = _mm256_set1_epi8('\\');
+    const __m256i space = _mm256_set1_epi8(' '); // what is outside ASCII is negative
+    size_t at = 0;
+    for (; at + WIDE <= s.n; at += WIDE) {
+        __m256i b = _mm256_loadu_si256((const __m256i_u *)(s.p + at));
+        __m256i found =
+            _mm256_or_si256(_mm256_cmpeq_epi8(b, quotes), _mm256_cmpeq_epi8(b, slashes));
+        found = _mm256_or_si256(found, _mm256_cmpgt_epi8(space, b));
+        unsigned mask = (unsigned)_mm256_movemask_epi8(found);
+        if (mask)
+            return at + (size_t)__builtin_ctz(mask);
+    }
+    return string_sign_slowly(s, at);
+}
+
+size_t find_string_sign(struct str s)
+{
+    return __builtin_cpu_supports("avx2") ? string_sign_wide(s) : string_sign_slowly(s, 0);
+}
 #else
+size_t find_string_sign(struct str s)
+{
+    return string_sign_slowly(s, 0);
+}
+
 size_t find_nearest(struct str hay, const struct str *texts, size_t count)
 {
     return nearest_slowly(hay, texts, count);

@@ -14,3 +14,7 @@ size_t find_line_end(struct str s);
 // How many bytes stand before the first LF that another one follows, or before the first CR,
 // whichever is nearer; s.n if there is neither.
 size_t find_empty_line(struct str s);
+
+// How many bytes stand before the first that a reader of a JSON string must look at: a quote, a
+// backslash, a control character, a byte outside ASCII; s.n if there is none.
+size_t find_string_sign(struct str s);

@@ -6,13 +6,28 @@
 
 #include "common/arena.h"
 
-struct err *json_text_read(struct arena *a, struct str text, struct json_text *out)
+static struct err *read_all(struct arena *a, struct str text, struct json_text *out)
 {
     *out = (struct json_text){.text = text};
     TRY(json_read_pooled(a, text, &out->root, &out->pool));
-    if (!yyjson_is_obj(out->root))
-        return err_new(a, &err_body_invalid, "not a JSON object");
+    return yyjson_is_obj(out->root) ? NULL : err_new(a, &err_body_invalid, "not a JSON object");
+}
+
+// What is wrong with a text, and where, is found by reading all of it.
+struct err *json_text_read(struct arena *a, struct str text, struct json_text *out)
+{
+    struct outline outline;
+    if (text.n < JSON_TEXT_LARGE || !json_outline(a, text, &outline) ||
+        read_all(a, outline.text, out))
+        return read_all(a, text, out);
+    out->text = text;
+    out->outline = outline;
     return NULL;
+}
+
+struct err *json_text_read_whole(struct arena *a, struct json_text *t)
+{
+    return t->outline.text.p ? read_all(a, t->text, t) : NULL;
 }
 
 // The text is known to be valid: nothing here needs to look for its end.
@@ -84,7 +99,7 @@ static struct span span_of(struct arena *a, const struct json_text *t, const str
         if (found == value)
             break;
     }
-    size_t quote = (size_t)(yyjson_get_str(key) - t->pool) - 1;
+    size_t quote = json_outline_place(&t->outline, (size_t)(yyjson_get_str(key) - t->pool) - 1);
     size_t from = skip_blank(p, skip_blank(p, skip_string(p, quote)) + 1); // over ':'
     return (struct span){from, skip_value(p, from), {0}, edit->value};
 }

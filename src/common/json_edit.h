@@ -3,6 +3,7 @@
 
 #pragma once
 #include "common/json.h"
+#include "common/json_outline.h"
 
 struct arena;
 
@@ -10,7 +11,8 @@ struct arena;
 struct json_text {
     struct str text;
     yyjson_val *root;
-    const char *pool; // yyjson's copy of the text: strings in it stand at the same offsets
+    const char *pool; // yyjson's copy of what it read: strings in it stand at the same offsets
+    struct outline outline; // of a large text, this was read: .text.p is NULL when it was the text
 };
 
 struct json_edit {
@@ -18,9 +20,14 @@ struct json_edit {
     struct str value; // JSON text; replaces the member's value, or is added when there is none
 };
 
-// As json_read, for an object. err_json_invalid, err_json_too_deep; err_body_invalid if it is not
+// As json_read, for an object; of a text of JSON_TEXT_LARGE and more, long strings may be cut in
+// the values (json_outline.h). err_json_invalid, err_json_too_deep; err_body_invalid if it is not
 // an object.
+enum { JSON_TEXT_LARGE = 32 << 10 };
 struct err *json_text_read(struct arena *a, struct str text, struct json_text *out);
+
+// Reads it again where strings were cut. The values of before stay as they are.
+struct err *json_text_read_whole(struct arena *a, struct json_text *t);
 
 enum { JSON_EDITS_MOST = 64 };
 

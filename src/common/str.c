@@ -88,6 +88,18 @@ static bool utf8_second(unsigned char first, unsigned char second)
     }
 }
 
+size_t utf8_char(struct str s)
+{
+    const unsigned char *p = (const unsigned char *)s.p;
+    size_t n = s.n ? utf8_length(*p) : 0;
+    if (n == 0 || s.n < n || (n > 1 && !utf8_second(p[0], p[1])))
+        return 0;
+    for (size_t i = 2; i < n; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    return n;
+}
+
 // How many bytes in front are ASCII and not NUL, in steps of eight.
 static size_t plain_run(const unsigned char *p, const unsigned char *end)
 {
@@ -108,12 +120,9 @@ bool utf8_valid(struct str s)
         p += plain_run(p, end);
         if (p == end)
             break;
-        size_t n = utf8_length(*p);
-        if (n == 0 || *p == 0 || (size_t)(end - p) < n || (n > 1 && !utf8_second(p[0], p[1])))
+        size_t n = *p ? utf8_char((struct str){(const char *)p, (size_t)(end - p)}) : 0;
+        if (!n)
             return false;
-        for (size_t i = 2; i < n; i++)
-            if ((p[i] & 0xc0) != 0x80)
-                return false;
         p += n;
     }
     return true;

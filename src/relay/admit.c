@@ -123,13 +123,16 @@ static uint64_t session_of(const struct relay *r, const char *name)
     return (session ^ (uint64_t)r->caller->user_id) | 1;
 }
 
+enum { SESSION_MOST = OUTLINE_KEPT };
+
 // What outlives the document.
 static void keep_head(struct relay *r)
 {
     struct chat_head *h = &r->head;
     h->model = h->model ? arena_strdup(r->arena, h->model) : NULL;
     h->previous = h->previous ? arena_strdup(r->arena, h->previous) : NULL;
-    if (r->snapshot->settings.relay.affinity && !text_is_empty(h->session))
+    if (r->snapshot->settings.relay.affinity && !text_is_empty(h->session) &&
+        strlen(h->session) < SESSION_MOST) // longer ones may be cut in large requests
         r->session = session_of(r, h->session);
     h->session = NULL;
 }

@@ -254,6 +254,7 @@ static struct err *put_together(struct relay *r, const struct chain *c)
 {
     struct buf *input = NEW(r->arena, struct buf);
     struct json j = {.out = input};
+    TRY(json_text_read_whole(r->document, &r->body));
     *input = BUF((size_t)CHAIN_BYTES_MOST * 2);
     arena_defer_buf(r->arena, input);
     json_arr(&j, NULL);
@@ -338,6 +339,7 @@ static struct err *recall_items(struct relay *r, struct db *db, struct arena *a)
     size_t i, max;
     yyjson_val *item, *found;
     r->items_recalled = true;
+    TRY(json_text_read_whole(r->document, &r->body));
     *input = BUF((size_t)CHAIN_BYTES_MOST * 2);
     arena_defer_buf(r->arena, input);
     json_arr(&j, NULL);

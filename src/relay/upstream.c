@@ -114,11 +114,13 @@ static bool asks_for_usage(const struct relay *r)
 }
 
 // Same dialect: the caller's own bytes, with as little changed as can be.
-static void edit_body(struct relay *r)
+static struct err *edit_body(struct relay *r)
 {
     const struct snapshot_channel *c = r->choice.channel;
     struct json_edit edits[JSON_EDITS_MOST];
     size_t count = 0;
+    if (r->hide_usage && yyjson_obj_get(r->body.root, "stream_options"))
+        TRY(json_text_read_whole(r->document, &r->body)); // its members are written anew
     if (strcmp(r->sent_model, r->head.model) != 0 && !r->route->speaks->read_path)
         edits[count++] = (struct json_edit){"model", quoted(r->arena, r->sent_model)};
     if (r->hide_usage)
@@ -129,6 +131,7 @@ static void edit_body(struct relay *r)
         edits[count++] =
             (struct json_edit){arena_str(r->arena, c->params[i].name), c->params[i].value};
     r->call->pieces = json_text_edit(r->arena, &r->body, edits, count, r->call->body, CALL_PIECES);
+    return NULL;
 }
 
 void relay_drop_document(struct relay *r)
@@ -154,6 +157,8 @@ struct err *relay_parse(struct relay *r)
         return NULL;
     if (!r->body.root) // given up after it was read
         TRY(json_read(r->arena, r->body.text, &r->body.root));
+    else
+        TRY(json_text_read_whole(r->document, &r->body));
     TRY(r->route->speaks->parse_request(r->arena, r->body.root, &r->request));
     r->request.head = r->head;
     r->request.previous = r->head.previous;
@@ -225,9 +230,7 @@ static struct err *write_body(struct relay *r)
 {
     if (r->translated)
         return translate_body(r);
-    if (!r->kept_id)
-        edit_body(r);
-    return NULL;
+    return r->kept_id ? NULL : edit_body(r);
 }
 
 // --- putting it together ------------------------------------------------------------

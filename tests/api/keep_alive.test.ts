@@ -1,5 +1,6 @@
 // A stream that is silent for long gets signs of life, between two frames and not before the
 // upstream has answered.
+import type { ReadableStreamDefaultReader } from "node:stream/web";
 import { beforeAll, expect, test } from "bun:test";
 import { ask } from "../support/fake";
 import { parseSse } from "../support/sse";
@@ -48,8 +49,9 @@ const CLIENTS = [
   },
 ];
 
-type Reader = ReturnType<ReadableStream<Uint8Array>["getReader"]>;
-const reading = (response: Response) => (response.body as ReadableStream<Uint8Array>).getReader();
+type Reader = ReadableStreamDefaultReader<Uint8Array>;
+const reading = (response: Response): Reader =>
+  (response.body as ReadableStream<Uint8Array>).getReader();
 
 /** Reads until `enough` says so, or the end. */
 async function readUntil(reader: Reader, enough: (text: string) => boolean): Promise<string> {

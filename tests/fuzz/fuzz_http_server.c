@@ -83,7 +83,10 @@ static void on_finish(struct exchange *x)
 
 static void start(void)
 {
-    static const struct http_handlers handlers = {on_head, on_request, on_reject, on_finish};
+    static const struct http_handlers handlers = {.on_head = on_head,
+                                                  .on_request = on_request,
+                                                  .on_reject = on_reject,
+                                                  .on_finish = on_finish};
     static struct http_limits limits;
     ARENA(a);
     limits = http_default_limits;

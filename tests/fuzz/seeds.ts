@@ -51,6 +51,7 @@ function addCase(text: string, add: Add): void {
     if (name === "caller") {
       add(`request-${spoken(head)}`, body.trim());
       add("json", body.trim());
+      add("outline", body.trim().replaceAll(/": ?"/g, '":"@'));
       add(
         "http-server",
         `${head} HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.trim().length}\r\n\r\n${body.trim()}`,

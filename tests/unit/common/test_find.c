@@ -95,11 +95,27 @@ static void line_ends_are_found(void **state)
         }
 }
 
+static void string_signs_are_found(void **state)
+{
+    (void)state;
+    static const char signs[] = "\"\\\n\x1f\x80\xff";
+    char text[100];
+    for (size_t n = 0; n < sizeof(text); n++)
+        for (size_t at = 0; at <= n; at++) {
+            memset(text, at % 3 ? ' ' : '\x7f', n);
+            if (at < n)
+                text[at] = signs[at % (sizeof(signs) - 1)];
+            assert_int_equal(find_string_sign((struct str){text, n}), at);
+            assert_int_equal(string_sign_slowly((struct str){text, n}, 0), at);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_are_found),
         cmocka_unit_test(line_ends_are_found),
+        cmocka_unit_test(string_signs_are_found),
         cmocka_unit_test(empty_lines_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
