@@ -446,13 +446,22 @@ static struct err *read_last(struct relay *r)
     return e;
 }
 
+// Room for what this read may become; of a frame, text is the smaller part.
+static void expect_as_much(struct relay *r)
+{
+    if (!r->out.cap && r->in.n < r->out.limit / 2)
+        buf_room(&r->out, r->in.n * 2);
+    if (!r->text.cap && r->in.n < r->text.limit)
+        buf_room(&r->text, r->in.n / 4);
+}
+
 static struct err *feed_frames(struct relay *r, bool last)
 {
     arena_reset(r->joined);
     if (!r->translated)
         look_for_sign(r);
-    else if (!r->out.cap && r->in.n < r->out.limit)
-        buf_room(&r->out, r->in.n); // about as much
+    else
+        expect_as_much(r);
     TRY(read_frames(r, false));
     if (last && !r->reader.ended)
         TRY(read_last(r));

@@ -2,16 +2,26 @@
 
 #include "relay/dialect/cite.h"
 
+#include <string.h>
+
 #include "common/arena.h"
 
 enum { CITATIONS_MOST = 4096 }; // of one block
 
+// All bytes but those that continue a character, eight at a time: every text of a stream is
+// counted.
 int64_t text_points(struct str text)
 {
-    int64_t n = 0;
-    for (size_t i = 0; i < text.n; i++)
-        n += (text.p[i] & 0xc0) != 0x80;
-    return n;
+    const uint64_t tops = 0x8080808080808080, ones = 0x0101010101010101;
+    size_t at = 0, n = text.n;
+    for (uint64_t word; text.n - at >= sizeof(word); at += sizeof(word)) {
+        memcpy(&word, text.p + at, sizeof(word));
+        uint64_t others = (word & tops & ~(word << 1)) >> 7; // 10......: a one in its byte
+        n -= (size_t)((others * ones) >> 56);
+    }
+    for (; at < text.n; at++)
+        n -= (text.p[at] & 0xc0) == 0x80;
+    return (int64_t)n;
 }
 
 size_t text_offset(struct str text, int64_t points)

@@ -146,7 +146,6 @@ static struct err *begin_block(struct chat_reader *r, struct chat_choice *c, yyj
 static struct err *read_delta(struct chat_reader *r, struct chat_choice *c, yyjson_val *delta)
 {
     const char *type = json_text_at(delta, "type");
-    struct str json = json_str_at(delta, "partial_json");
     if (text_eq(type, "text_delta"))
         return read_text(r, c, json_str_at(delta, "text"));
     if (text_eq(type, "thinking_delta"))
@@ -157,6 +156,7 @@ static struct err *read_delta(struct chat_reader *r, struct chat_choice *c, yyjs
         note_citation(r, yyjson_obj_get(delta, "citation"));
     if (!text_eq(type, "input_json_delta"))
         return NULL;
+    struct str json = json_str_at(delta, "partial_json");
     return reading_of(r)->answer_tool ? chat_piece(r, c, PART_TEXT, json)
                                       : chat_arguments(r, c, json);
 }

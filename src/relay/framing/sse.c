@@ -10,6 +10,8 @@
 // "name: value" or "name"; false for anything else.
 static bool field_value(struct str line, const char *name, struct str *value)
 {
+    if (!line.n || line.p[0] != name[0])
+        return false; // as for every second line
     size_t n = strlen(name);
     if (!str_starts(line, name) || (line.n > n && line.p[n] != ':'))
         return false;
