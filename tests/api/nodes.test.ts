@@ -165,6 +165,29 @@ describe("a balance that several nodes have leased", () => {
     });
   });
 
+  test("is spent by 64 at once as by one alone", async () => {
+    const quota = 30_000;
+    const alone = await drain(await gw.server.createUser({ quota }), [gw.server]);
+    const user = await gw.server.createUser({ quota });
+    const token = await gw.newToken({}, user);
+    let full = 0;
+    const client = async (turn: number) => {
+      for (let n = turn; ; n++) {
+        const reply = await relay(nodes()[n % nodes().length] as TestServer, token.key);
+        if (reply.status !== 200) return reply.status;
+        served.push(reply.requestId);
+        full++;
+      }
+    };
+    const ends = await Promise.all(Array.from({ length: 64 }, (_, i) => client(i)));
+    expect(ends.every((status) => status === 429)).toBe(true);
+    expect(full).toBeWithin(1, alone + 1);
+    const left = quota - full * RELAY_COST;
+    await eventually(async () => expect(await gw.server.balance(user)).toBe(left));
+    // Who was refused was so for what others had reserved then: of that, nothing is out of reach.
+    expect(full + (await drain(user, nodes()))).toBe(alone);
+  });
+
   test("can be taken away", async () => {
     const user = await gw.server.createUser({ quota: 100_000 });
     const token = await gw.newToken({}, user);
