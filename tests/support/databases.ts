@@ -42,6 +42,9 @@ interface State {
 const stateFile = join(import.meta.dir, "../../build/databases/state.json");
 const START_MS = 60_000;
 
+/** The second one is not in the certificate. */
+const ADDRESSES = "127.0.0.1,127.0.0.2";
+
 /** Every character of it must find its way through the DSN. */
 const PASSWORD = "p@ss/w:rd%?#&";
 const login = `tf:${encodeURIComponent(PASSWORD)}`;
@@ -153,7 +156,7 @@ function installPostgres(folder: string): boolean {
 
 function postgresCommand(folder: string, port: number, safe: boolean): string[] {
   const settings = {
-    listen_addresses: "127.0.0.1",
+    listen_addresses: ADDRESSES,
     port,
     unix_socket_directories: folder,
     fsync: "off",
@@ -198,7 +201,7 @@ function mariadbCommand(folder: string, port: number, safe: boolean): string[] {
     "--pid-file=" + join(folder, "my.pid"),
     "--init-file=" + join(folder, "init.sql"),
     `--port=${port}`,
-    "--bind-address=127.0.0.1",
+    `--bind-address=${ADDRESSES}`,
     `--innodb-flush-log-at-trx-commit=${safe ? 2 : 0}`,
     "--innodb-flush-method=nosync",
     "--skip-innodb-doublewrite",

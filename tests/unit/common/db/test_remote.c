@@ -629,7 +629,17 @@ static void encryption(void **state)
         x, with_options(x, "127.0.0.1", either("sslmode=prefer", "ssl-mode=PREFERRED"))));
     const char *other = arena_printf(x->a, "%s%s/other-ca.pem", verified, certs);
     assert_closed(x, with_options(x, "localhost", other));
-    assert_closed(x, with_options(x, "127.0.0.2", options)); // not the name in the certificate
+    // Not a name in the certificate.
+    assert_true(is_encrypted(
+        x, with_options(x, "127.0.0.2", either("sslmode=require", "ssl-mode=REQUIRED"))));
+    assert_closed(x, with_options(x, "127.0.0.2", options));
+    const char *authority = either("sslmode=verify-ca&sslrootcert=", "ssl-mode=VERIFY_CA&ssl-ca=");
+    const char *chain =
+        with_options(x, "127.0.0.2", arena_printf(x->a, "%s%s/ca.pem", authority, certs));
+    if (postgres)
+        assert_true(is_encrypted(x, chain));
+    else
+        assert_closed(x, chain);
 }
 
 static void the_ancestors_form(void **state)
