@@ -355,4 +355,14 @@ describe.each([states[0]!, "0004-kept"])("a long log from %s", (state) => {
     check(dsn);
     await expectSums(dsn, log);
   }, 60_000);
+
+  test("also by those beside whom one is killed", async () => {
+    const dsn = await databaseOfLog();
+    const nodes = [start(dsn), start(dsn), start(dsn)];
+    await Bun.sleep(150); // one of them is at it, the others wait for it
+    nodes[0]!.child.kill("SIGKILL");
+    await nodes[0]!.ended;
+    for (const node of nodes.slice(1)) expect((await node.ended)[0]).toBe(0);
+    await expectSums(dsn, log);
+  }, 60_000);
 });
