@@ -30,9 +30,10 @@ static int key_count(const char *keys)
 
 static void write_channel(struct http *x, struct json *j, const void *row)
 {
-    const struct channel *c = row;
-    fields_write(channel_table.fields, c, j, http_audience(x));
-    json_int(j, "key_count", key_count(c->key));
+    struct channel c = *(const struct channel *)row;
+    c.proxy = channel_masked(x->arena, c.proxy);
+    fields_write(channel_table.fields, &c, j, http_audience(x));
+    json_int(j, "key_count", key_count(c.key));
 }
 
 static struct err *reply_channel(struct http *x, const struct channel *c)
@@ -134,6 +135,7 @@ static struct err *read_creation(struct http *x, struct creation *in)
     TRY(http_body(x, channel_table.fields, &in->row));
     in->row.key = channel_clean_keys(x->arena, in->row.key);
     in->row.created_time = clock_now();
+    TRY(channel_unmask(x->arena, "", &in->row.proxy));
     if (!*in->row.key)
         return err_new(x->arena, &err_field_missing, "key");
     if (in->row.status == STATUS_AUTO_OFF)
@@ -341,9 +343,10 @@ static struct err *read_fetch(struct http *x, struct channel *c)
         TRY(http_body_id(x, &id));
         TRY(channel_by_id(x->db, x->arena, id, c));
     }
-    const char *stored = c->key;
+    const char *stored = c->key, *proxy = c->proxy;
     TRY(channel_read_type(x->arena, x->body));
     TRY(http_body(x, channel_fetch_fields, c));
+    TRY(channel_unmask(x->arena, proxy, &c->proxy));
     c->key = channel_clean_keys(x->arena, c->key);
     if (!*c->key)
         c->key = stored;

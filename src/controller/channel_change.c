@@ -34,6 +34,7 @@ static struct err *apply_status(struct http *x, const struct channel *before, st
 struct err *channel_change(struct http *x, const struct channel *before, struct channel *c)
 {
     TRY(apply_status(x, before, c));
+    TRY(channel_unmask(x->arena, before->proxy, &c->proxy));
     TRY(channel_check(x->arena, c));
     TRY(db_update_only(x->db, x->arena, &channel_table, c, "type", "name", "key", "base_url",
                        "models", "group", "model_mapping", "priority", "weight", "status",

@@ -8,6 +8,8 @@
 #include "common/http/client.h"
 #include "relay/channel/provider.h"
 
+#define MASK "***"
+
 static struct err *invalid(struct arena *a, const char *field)
 {
     return err_new(a, &err_field_invalid, "%s", field);
@@ -119,6 +121,35 @@ struct err *channel_check(struct arena *a, const struct channel *c)
     if (!has_item(c->group))
         return invalid(a, "group");
     return has_item(c->models) ? NULL : err_new(a, &err_field_missing, "models");
+}
+
+// Where the password of a URL stands: {0} if it has none.
+static struct str password_in(const char *url)
+{
+    const char *scheme = strstr(url, "://");
+    struct str rest = str_of(scheme ? scheme + 3 : "");
+    rest.n = strcspn(rest.p, "/?#");
+    const char *at = memrchr(rest.p, '@', rest.n);
+    const char *colon = at ? memchr(rest.p, ':', (size_t)(at - rest.p)) : NULL;
+    return colon ? (struct str){colon + 1, (size_t)(at - colon - 1)} : (struct str){0};
+}
+
+const char *channel_masked(struct arena *a, const char *url)
+{
+    struct str password = password_in(url);
+    if (!password.n)
+        return url;
+    return arena_printf(a, "%.*s" MASK "%s", (int)(password.p - url), url, password.p + password.n);
+}
+
+struct err *channel_unmask(struct arena *a, const char *stored, const char **url)
+{
+    if (!str_is(password_in(*url), MASK))
+        return NULL;
+    if (strcmp(*url, channel_masked(a, stored)) != 0)
+        return invalid(a, "proxy");
+    *url = stored;
+    return NULL;
 }
 
 static bool has_line(const struct buf *lines, struct str line)

@@ -150,6 +150,28 @@ describe.each(proxies)("a channel behind %s", (_name, scheme, start) => {
     await drop(made);
   });
 
+  test("does not show the password, and takes what it showed for what it has", async () => {
+    const port = await start([]);
+    const shown = `${scheme}://us:***@127.0.0.1:${port}`;
+    const proxy = `${scheme}://us:p%40ss%20word@127.0.0.1:${port}`;
+    const { admin } = gw.server;
+    const made = await channel({ base_url: gw.fake.url, proxy, tag: `t-${scheme}` });
+    const { id } = made;
+    expect(made.proxy).toBe(shown);
+    expect(await admin.get(`/api/channel/${id}`)).toMatchObject({ proxy: shown });
+    expect(JSON.stringify(await admin.get("/api/channel/"))).not.toContain("p%40ss");
+    expect(await admin.put("/api/channel/", { id, proxy: shown })).toMatchObject({ proxy: shown });
+    await admin.put("/api/channel/tag", { tag: `t-${scheme}`, proxy: shown });
+    expect((await ask("openai")).status).toBe(200);
+    const names = await admin.post("/api/channel/fetch/models", { id, proxy: shown });
+    expect(names).toBeArray();
+    for (const other of [`${scheme}://us:***@127.0.0.2:${port}`, `${scheme}://me:***@127.0.0.1`])
+      await admin.fail(400, "PUT", "/api/channel/", { id, proxy: other });
+    expect((await ask("openai")).status).toBe(200);
+    expect(await admin.put("/api/channel/", { id, proxy: "" })).toMatchObject({ proxy: "" });
+    await drop(made);
+  });
+
   test("is not reached with the wrong one, and nothing of it is told", async () => {
     const port = await start([]);
     const made = await channel({

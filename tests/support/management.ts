@@ -45,6 +45,7 @@ export interface Channel {
   tag: string;
   used_quota: number;
   model_mapping: string;
+  proxy: string;
 }
 
 export interface Log {
