@@ -409,6 +409,31 @@ describe("other endpoints", () => {
     expect(page.data[0]).toMatchObject({ type: "model", display_name: expect.any(String) });
     expect((await claude.models.retrieve("claude-sonnet-4-6")).type).toBe("model");
   });
+
+  test("lists models page by page, both ways", async () => {
+    const all = await claude.models.list();
+    const ids = all.data.map((model) => model.id);
+    expect(all).toMatchObject({ has_more: false, first_id: ids[0], last_id: ids.at(-1) });
+    const walked: string[] = [];
+    for await (const model of claude.models.list({ limit: 2 })) walked.push(model.id);
+    expect(walked).toEqual(ids);
+    const first = await claude.models.list({ limit: 2 });
+    expect(first).toMatchObject({ has_more: true, first_id: ids[0], last_id: ids[1] });
+    const before = await claude.models.list({ limit: 2, before_id: ids[3] ?? "" });
+    expect(before.data.map((model) => model.id)).toEqual([ids[1] ?? "", ids[2] ?? ""]);
+    expect(before.has_more).toBe(true);
+    const start = await claude.models.list({ limit: 5, before_id: ids[1] ?? "" });
+    expect(start).toMatchObject({ has_more: false, first_id: ids[0], last_id: ids[0] });
+    const end = await claude.models.list({ after_id: ids.at(-1) ?? "" });
+    expect(end).toMatchObject({ has_more: false, first_id: null, last_id: null, data: [] });
+    for (const wrong of ["limit=0", "limit=1001", "limit=x", "after_id=nobody"]) {
+      const reply = await fetch(`${gw.server.url}/v1/models?${wrong}`, {
+        headers: { "x-api-key": gw.token.key, "anthropic-version": "2023-06-01" },
+      });
+      expect(reply.status).toBe(400);
+      expect(await reply.json()).toMatchObject({ error: { type: "invalid_request_error" } });
+    }
+  });
 });
 
 describe.each([

@@ -449,6 +449,15 @@ describe("keys, models and paths", () => {
     expect(names).toContain("models/gpt-4o");
     const one = await google.models.get({ model: "gpt-4o" });
     expect(one.name).toBe("models/gpt-4o");
+    const paged: string[] = [];
+    const pager = await google.models.list({ config: { pageSize: 2 } });
+    expect(pager.pageLength).toBe(2);
+    for await (const model of pager) paged.push(model.name ?? "");
+    expect(paged).toEqual(names);
+    const wrong = await fetch(`${gw.server.url}/v1beta/models?pageToken=nobody`, {
+      headers: { "x-goog-api-key": gw.token.key },
+    });
+    expect(wrong.status).toBe(400);
   });
 
   test("maps the model in the address", async () => {
