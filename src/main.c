@@ -210,13 +210,9 @@ static void close_databases(void)
 
 static struct err *make_root(struct arena *a)
 {
-    const char *link = NULL;
     DB(db);
     TRY(db_lease(node.pool, a, &db));
-    TRY(setup_root(db, a, &node.boot, &link));
-    if (link)
-        log_warn("no account yet: open %s to make one", link);
-    return NULL;
+    return setup_root(db, a, &node.boot);
 }
 
 static struct err *trust_proxies(struct arena *a)
@@ -371,6 +367,9 @@ static int serve(struct arena *a)
         return complain(e);
     log_info("Token Factory %s serves on port %d with %d loops", TF_VERSION, node.boot.port,
              node.boot.workers);
+    const char *link = setup_link(a, &node.boot);
+    if (link)
+        log_warn("no account yet: open %s to make one", link);
     while (!wait_for_signal(&signals, 3600000))
         continue;
     log_info("shutting down");

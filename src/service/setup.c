@@ -84,9 +84,11 @@ static struct err *root_from(struct db *db, struct arena *a, const struct boot *
 }
 
 // An address that a browser on this machine can open.
-static const char *link_of(struct arena *a, const struct boot *boot)
+const char *setup_link(struct arena *a, const struct boot *boot)
 {
     const char *host = boot->host;
+    if (!*setup_token || atomic_load(&done_before))
+        return NULL;
     if (text_is_empty(host) || text_eq(host, "0.0.0.0") || text_eq(host, "::"))
         host = "localhost";
     bool v6 = strchr(host, ':');
@@ -95,10 +97,9 @@ static const char *link_of(struct arena *a, const struct boot *boot)
                         v6 ? "]" : "", boot->port, setup_token);
 }
 
-struct err *setup_root(struct db *db, struct arena *a, const struct boot *boot, const char **link)
+struct err *setup_root(struct db *db, struct arena *a, const struct boot *boot)
 {
     bool done = false;
-    *link = NULL;
     TRY(setup_is_done(db, a, &done));
     if (done)
         return NULL;
@@ -107,7 +108,6 @@ struct err *setup_root(struct db *db, struct arena *a, const struct boot *boot, 
         return e && e->kind == &err_setup_done ? NULL : e; // another node was first
     }
     rand_text(setup_token, SETUP_TOKEN_SIZE);
-    *link = link_of(a, boot);
     return NULL;
 }
 

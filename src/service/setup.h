@@ -7,9 +7,12 @@
 enum { ROOT_QUOTA = 100000000 };
 
 // Once, after migration. With INITIAL_ROOT_PASSWORD the account is made (if there is none yet);
-// without, and when there is none, *link is what the operator must open: valid until it is used or
-// we end. Otherwise *link is NULL.
-struct err *setup_root(struct db *db, struct arena *a, const struct boot *boot, const char **link);
+// without, and when there is none, there is a link.
+struct err *setup_root(struct db *db, struct arena *a, const struct boot *boot);
+
+// What the operator must open, when the port is known: valid until it is used or we end. NULL: a
+// root exists.
+const char *setup_link(struct arena *a, const struct boot *boot);
 
 // Could it be made? Nothing is kept.
 struct err *setup_check(struct db *db, struct arena *a, const struct boot *boot);

@@ -155,6 +155,26 @@ describe("the first start", () => {
     await server.dispose();
   }, 60_000);
 
+  test("names the port that was found for PORT=0", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "tf-port-"));
+    const env = { ...process.env, PORT: "0", HOST: "127.0.0.1", DATA_DIR: folder, WORKERS: "2" };
+    const child = spawn(BINARY, ["serve"], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] });
+    let said = "";
+    for (const stream of [child.stdout, child.stderr])
+      stream.on("data", (bytes) => (said += String(bytes)));
+    try {
+      const link = /(http:\/\/127\.0\.0\.1:(\d+))\/setup\?token=[\w-]+/;
+      await until("the link is printed", () => link.test(said));
+      const [, url = "", port = ""] = link.exec(said) ?? [];
+      expect(Number(port)).toBeGreaterThan(0);
+      expect((await fetch(`${url}/healthz`)).status).toBe(200);
+    } finally {
+      child.kill("SIGTERM");
+      await new Promise((resolve) => child.once("close", resolve));
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   test("has no default account", async () => {
     const server = await TestServer.start({ root: false });
     for (const [username, password] of [

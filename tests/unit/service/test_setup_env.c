@@ -23,20 +23,19 @@ static void makes_the_account_and_its_keys(void **state)
     struct boot boot;
     struct user root;
     struct token token;
-    const char *link;
     fixture_pool(&x, 1);
     assert_fine(db_lease(x.pool, x.a, &x.db));
     assert_fine(db_migrate(x.db, x.a, model_tables, model_migrations));
     fields_default(x.a, boot_fields, &boot);
     boot.root_password = "short";
-    assert_err(password_weak, setup_root(x.db, x.a, &boot, &link));
+    assert_err(password_weak, setup_root(x.db, x.a, &boot));
     boot.root_password = "long enough";
     boot.root_username = "boss";
     boot.root_access_token = "an-access-token";
     boot.root_token = "sk-relay-key";
     for (int start = 0; start < 2; start++) {
-        assert_fine(setup_root(x.db, x.a, &boot, &link));
-        assert_null(link);
+        assert_fine(setup_root(x.db, x.a, &boot));
+        assert_null(setup_link(x.a, &boot));
     }
     assert_fine(user_by_name(x.db, x.a, "boss", &root));
     assert_int_equal(root.role, ROLE_ROOT);
