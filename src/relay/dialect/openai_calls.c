@@ -137,11 +137,10 @@ static struct err *take(struct calls *s, struct call *c, struct str name, struct
     return advance(s, false);
 }
 
-static struct str arguments_of(struct calls *s, yyjson_val *function)
+struct str openai_arguments(struct arena *a, yyjson_val *call)
 {
-    yyjson_val *args = yyjson_obj_get(function, "arguments");
-    return yyjson_is_obj(args) ? json_text_of(s->r->scratch, args)
-                               : json_str_at(function, "arguments");
+    yyjson_val *args = yyjson_obj_get(call, "arguments");
+    return yyjson_is_obj(args) ? json_text_of(a, args) : json_str_at(call, "arguments");
 }
 
 struct err *calls_read(struct calls *s, yyjson_val *in)
@@ -149,13 +148,13 @@ struct err *calls_read(struct calls *s, yyjson_val *in)
     yyjson_val *function = yyjson_obj_get(in, "function");
     struct str id = json_str_at(in, "id"), name = json_str_at(function, "name");
     return take(s, call_of(s, json_int_at(in, "index", -1), id, name), name,
-                arguments_of(s, function));
+                openai_arguments(s->r->scratch, function));
 }
 
 struct err *calls_read_old(struct calls *s, yyjson_val *in)
 {
     struct str none = {0}, name = json_str_at(in, "name");
-    return take(s, call_of(s, 0, none, name), name, arguments_of(s, in));
+    return take(s, call_of(s, 0, none, name), name, openai_arguments(s->r->scratch, in));
 }
 
 bool calls_hold(struct calls *s, enum part_kind kind, struct str text)

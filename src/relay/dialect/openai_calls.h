@@ -14,6 +14,9 @@ struct calls {
     struct buf late_thinking, late_text; // came while a call was not complete
 };
 
+// Of a call; some servers send the object instead of its text.
+struct str openai_arguments(struct arena *a, yyjson_val *call);
+
 void calls_init(struct calls *s, struct chat_reader *r, struct chat_choice *c);
 struct err *calls_read(struct calls *s, yyjson_val *in);     // an element of tool_calls
 struct err *calls_read_old(struct calls *s, yyjson_val *in); // function_call

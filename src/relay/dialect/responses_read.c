@@ -9,6 +9,7 @@
 #include "relay/dialect/cite.h"
 #include "relay/dialect/names.h"
 #include "relay/dialect/openai.h"
+#include "relay/dialect/openai_calls.h"
 #include "relay/dialect/responses.h"
 
 enum { HELD_MAX = 32 << 20 };
@@ -229,7 +230,7 @@ static struct err *fill(struct chat_reader *r, struct item *it, yyjson_val *in)
     switch (it->kind) {
     case ITEM_MESSAGE: return it->spoke ? NULL : say_parts(r, it, content, PART_TEXT);
     case ITEM_CALL:
-        return it->spoke ? NULL : say(r, it, PART_TOOL_CALL, json_str_at(in, "arguments"));
+        return it->spoke ? NULL : say(r, it, PART_TOOL_CALL, openai_arguments(r->scratch, in));
     case ITEM_CUSTOM:
         return it->spoke ? NULL : say(r, it, PART_TOOL_CALL, json_str_at(in, "input"));
     case ITEM_REASONING:
