@@ -2,6 +2,7 @@
 // upstream has answered.
 import type { ReadableStreamDefaultReader } from "node:stream/web";
 import { beforeAll, expect, test } from "bun:test";
+import { until } from "../support/eventually";
 import { ask } from "../support/fake";
 import { parseSse } from "../support/sse";
 import { gatewayToAll, UPSTREAMS } from "../support/upstreams";
@@ -11,7 +12,12 @@ beforeAll(() => gw.server.setOption("StreamKeepAliveSeconds", "1"));
 
 const COMMENT = ": keep-alive\n\n";
 const said = (content: string) => [{ role: "user", content }];
-const CLIENTS = [
+interface Client {
+  client: string;
+  path: (model: string) => string;
+  body: (model: string, text: string) => object;
+}
+const CLIENTS: (Client & { sign: string })[] = [
   {
     client: "openai",
     sign: COMMENT,
@@ -86,6 +92,53 @@ async function livesOn(
 
 test.each(CLIENTS)("a $client client is told that it lives", async (client) => {
   await Promise.all(UPSTREAMS.map((upstream) => livesOn(client, upstream)));
+});
+
+const BEDROCK: Client = {
+  client: "bedrock",
+  path: (model: string) => `/model/${encodeURIComponent(model)}/converse-stream`,
+  body: (_: string, text: string) => ({ messages: [{ role: "user", content: [{ text }] }] }),
+};
+
+/** Each frame leaves the upstream only when the client has the words of the one before. */
+async function atOnce(
+  { client, path, body }: Client,
+  { upstream, model }: (typeof UPSTREAMS)[number],
+): Promise<void> {
+  const name = `step-${client}-${upstream}`;
+  const words = ["Alpha", "Beta", "Gamma", "Omega"];
+  const asked = gw.post(path(model), body(model, ask({ chunks: words, hold_each: name })));
+  const isOurs = (seen: (typeof gw.fake.requests)[number]) =>
+    JSON.stringify(seen.body).includes(name);
+  await until("the upstream is asked", () => Promise.resolve(gw.fake.requests.some(isOurs)));
+  const seen = gw.fake.requests.findLast(isOurs);
+  if (!seen) throw new Error("not asked");
+  let [sent, got, at] = [0, "", 0];
+  let reader: Reader | undefined;
+  for (let frame = 0; at < words.length; frame++) {
+    gw.fake.release(`${name}-${frame}`);
+    await until("it has left", () => Promise.resolve(seen.sent.length > sent));
+    sent = seen.sent.length;
+    while (at < words.length && seen.sent.includes(words[at] ?? "")) {
+      const word = words[at++] ?? "";
+      reader ??= reading(await asked);
+      got += await within(
+        readUntil(reader, (text) => (got + text).includes(word)),
+        `${word} of ${upstream}`,
+      );
+    }
+  }
+  for (let frame = 0; frame < 100; frame++) gw.fake.release(`${name}-${frame}`);
+  if (reader) await readUntil(reader, () => false);
+}
+
+async function within(reading: Promise<string>, what: string): Promise<string> {
+  const late = Bun.sleep(3000).then(() => Promise.reject(new Error(`${what} was held back`)));
+  return Promise.race([reading, late]);
+}
+
+test.each([...CLIENTS, BEDROCK])("no frame for a $client client is held back", async (client) => {
+  for (const upstream of UPSTREAMS) await atOnce(client, upstream);
 });
 
 test("nothing is said before the upstream has answered: its refusal keeps its status", async () => {

@@ -92,27 +92,33 @@ describe.each(PAIRS)("LangChain, $client over $upstream", ({ client, of, upstrea
     expect(reply.usage_metadata).toMatchObject(counts);
   });
 
-  test.each([false, true])("calls in parallel and reads results (stream: %p)", async (stream) => {
-    // It tells the results in turns of their own, which is Google's to take or refuse.
-    if (client === "google" && upstream === "gemini") return;
-    const calling = of(model).bindTools?.(TOOLS) as BaseChatModel;
-    const question = user({
-      tools: [{ name: "weather", args: { city: 'Paris "\n', days: [1, 2] } }, { name: "time" }],
-      then: { reply: "It is sunny." },
-    });
-    const first = await answered(calling, [question], stream);
-    expect(first.tool_calls).toMatchObject([
-      { name: "weather", args: { city: 'Paris "\n', days: [1, 2] } },
-      { name: "time", args: {} },
-    ]);
-    const results = (first.tool_calls ?? []).map(
-      ({ id = "", name }, i) =>
-        new ToolMessage({ content: RESULTS[i] ?? "", tool_call_id: id, name }),
-    );
-    const next = await answered(calling, [question, first, ...results], stream);
-    expect(next.text).toBe("It is sunny.");
-    expect(JSON.stringify(gw.lastSeen.body)).toContain("sunny in Paris");
-  });
+  // Natively nothing is put right: the package tells each result in a turn of its own, and Google
+  // answers 400 ("the number of function response parts is equal to ..."); langchainjs 10341.
+  const refused = client === "google" && upstream === "gemini";
+  const reason = refused ? "; Google refuses results in turns of their own" : "";
+  const parallel = refused ? test.skip : test;
+  parallel.each([false, true])(
+    `calls in parallel and reads results (stream: %p)${reason}`,
+    async (stream) => {
+      const calling = of(model).bindTools?.(TOOLS) as BaseChatModel;
+      const question = user({
+        tools: [{ name: "weather", args: { city: 'Paris "\n', days: [1, 2] } }, { name: "time" }],
+        then: { reply: "It is sunny." },
+      });
+      const first = await answered(calling, [question], stream);
+      expect(first.tool_calls).toMatchObject([
+        { name: "weather", args: { city: 'Paris "\n', days: [1, 2] } },
+        { name: "time", args: {} },
+      ]);
+      const results = (first.tool_calls ?? []).map(
+        ({ id = "", name }, i) =>
+          new ToolMessage({ content: RESULTS[i] ?? "", tool_call_id: id, name }),
+      );
+      const next = await answered(calling, [question, first, ...results], stream);
+      expect(next.text).toBe("It is sunny.");
+      expect(JSON.stringify(gw.lastSeen.body)).toContain("sunny in Paris");
+    },
+  );
 
   test("answers in the form that is asked for", async () => {
     const found = { city: "Paris", days: [1, 2] };

@@ -494,6 +494,27 @@ describe("what must not pass", () => {
     expect(reply.status).toBe(200);
   });
 
+  test.each([1 << 10, 16 << 10])("long values do no harm (%p bytes)", async (length) => {
+    const long = "v".repeat(length);
+    for (const client of ["openai", "claude"] as const) {
+      const model = client === "openai" ? "gpt-4o" : "claude-sonnet-4-6";
+      const headers = {
+        "x-codex-turn-metadata": long,
+        "anthropic-beta": `a-1,${long}`,
+        cookie: long,
+      };
+      const reply = await receive(
+        await gw.post(PATHS[client], question(client, model, {}), { headers }),
+      );
+      expect(reply.status).toBe(200);
+      expect(gw.lastSeen.headers["x-codex-turn-metadata"]).toBeUndefined();
+      expect(gw.lastSeen.headers["cookie"]).toBeUndefined();
+      expect(gw.lastSeen.headers["anthropic-beta"]).toBe(
+        client === "claude" ? headers["anthropic-beta"] : undefined,
+      );
+    }
+  });
+
   test("the upstream's hop-by-hop headers and cookies stay there", async () => {
     const wish: Directives = {
       headers: {

@@ -472,6 +472,10 @@ describe("other endpoints", () => {
       encoding_format: "float",
     });
     expect(several.data.map((row) => row.index)).toEqual([0, 1]);
+    const unsaid = { model: EMBEDDING_MODEL, input: "a", encoding_format: null };
+    const reply = await receive(await gw.post("/v1/embeddings", unsaid));
+    expect(reply.status).toBe(200);
+    expect(gw.lastSeen.body).toEqual(unsaid);
     const tokens = await openai.embeddings.create({ model: EMBEDDING_MODEL, input: [[1, 2], [3]] });
     expect(tokens.data.length).toBe(2);
   });

@@ -295,10 +295,14 @@ class Server implements Fake {
   /** Waits until somebody calls release, or the peer leaves. */
   async wait(name: string, socket: net.Socket): Promise<void> {
     if (this.released.has(name)) return;
+    const ends = ["close", "end"];
     await new Promise<void>((resolve) => {
-      this.held.set(name, [...(this.held.get(name) ?? []), resolve]);
-      socket.once("close", resolve);
-      socket.once("end", resolve);
+      const go = (): void => {
+        for (const end of ends) socket.off(end, go);
+        resolve();
+      };
+      this.held.set(name, [...(this.held.get(name) ?? []), go]);
+      for (const end of ends) socket.once(end, go);
     });
   }
 

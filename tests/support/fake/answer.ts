@@ -156,6 +156,7 @@ export class Answer extends Reply {
     });
     for (const [i, frame] of frames.entries()) {
       if (wish.hold?.after_events === i) await this.released(wish.hold.name);
+      if (wish.hold_each !== undefined) await this.released(`${wish.hold_each}-${i}`);
       if (wish.cut?.after_events === i) this.cut(wish.cut.how);
       if (wish.error_in_stream?.after === i) return this.errorFrame(wish.error_in_stream);
       if (i > 0 && wish.delay_ms !== undefined) await delay(wish.delay_ms);

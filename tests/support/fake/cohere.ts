@@ -155,8 +155,7 @@ function checkTools(body: Json): void {
   }
 }
 
-const LIMITED =
-  "minimum,maximum,minLength,maxLength,minItems,maxItems,uniqueItems,$schema,$id".split(",");
+const LIMITED = "minimum,maximum,minLength,maxLength,minItems,maxItems,uniqueItems,$id".split(",");
 
 function checkFormat(body: Json): void {
   const format = body["response_format"];

@@ -61,6 +61,8 @@ export interface Directives {
   header_delay_ms?: number;
   /** Waits before the nth event (-1: before the headers) until `release(name)`, maybe for ever. */
   hold?: { after_events: number; name: string };
+  /** Waits before each event, counted from 0, until `release("NAME-COUNT")`. */
+  hold_each?: string;
 
   // framing
   dribble?: boolean;

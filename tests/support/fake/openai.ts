@@ -92,7 +92,7 @@ const COMPLETION: Record<string, Check> = {
 const EMBEDDING: Record<string, Check> = {
   model: text,
   input: anything,
-  encoding_format: oneOf("float", "base64"),
+  encoding_format: nullable(oneOf("float", "base64")),
   dimensions: integer(1),
   user: text,
 };
