@@ -348,7 +348,7 @@ static void begin(struct conn *c)
                              .body_limit = s->limits.body_bytes,
                              .began_ms = server_now_ms(s)};
     new_request_id(s, c->x.request_id);
-    memcpy(c->x.peer, c->peer, sizeof(c->x.peer));
+    c->x.peer = c->peer;
     c->state = CONN_HEAD;
 }
 

@@ -32,7 +32,7 @@ struct exchange {
     struct str method, path, query; // path as sent, without the query; query without '?'
     struct http_headers headers;
     bool http_1_0;
-    char peer[48];     // the address at the other end of the socket
+    const char *peer;  // the address at the other end of the socket
     struct str body;   // whole and decoded; 8 writable bytes follow it
     size_t body_limit; // on_head may lower or raise it (bytes after decoding)
     int64_t began_ms;  // clock_steady_ms of the first byte
