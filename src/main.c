@@ -259,6 +259,9 @@ static struct err *check_redis(struct arena *a)
 static struct err *prepare(struct arena *a)
 {
     TRY(boot_load(a, &node.boot));
+    // One heap for each loop and one for all other threads: else each of a dozen keeps its own
+    // holes.
+    mallopt(M_ARENA_MAX, node.boot.workers + 1);
     if (!log_setup(node.boot.log_level, node.boot.log_format))
         return err_new(a, &err_field_invalid, "LOG_LEVEL or LOG_FORMAT");
     crypto_setup(str_of(node.boot.crypto_secret));

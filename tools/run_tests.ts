@@ -161,28 +161,31 @@ const databases = () =>
     })),
   ]);
 
-/** For the suites on PostgreSQL. */
+/** For every second run of the suites. */
 let redis: Redis | undefined;
+
+/** The suites on a database, without Redis and with it. */
+function suitesOn(title: string, env: Record<string, string>, ...more: string[]): Job[] {
+  const job = (name: string, added: Record<string, string>, paths: string[]): Job => ({
+    name: `bun test on ${title}${name}`,
+    command: [...unrandomized, bun, "test", "--timeout", "60000", ...paths],
+    count: countBun,
+    env: { ...env, ...added },
+  });
+  const paths = ["./tests/api", ...more];
+  if (!redis) return [job("; REDIS IS NOT INSTALLED", {}, paths)];
+  return [
+    job("", {}, paths),
+    job(" with Redis", { REDIS_CONN_STRING: redis.url }, ["./tests/api"]),
+  ];
+}
 
 async function api(): Promise<Job[]> {
   const glob = new Bun.Glob("tests/{api,support}/**/*.test.ts");
   if ([...glob.scanSync(".")].length === 0) return [];
-  const suites = (...paths: string[]) => ({
-    command: [...unrandomized, bun, "test", "--timeout", "60000", ...paths],
-    count: countBun,
-  });
   redis = Bun.which("redis-server") ? await Redis.start() : undefined;
-  const shared: Record<string, string> = redis ? { REDIS_CONN_STRING: redis.url } : {};
-  const others = await onServers(({ name, title }, env) => [
-    name === "postgres"
-      ? {
-          name: `bun test on ${title}${redis ? " with Redis" : "; REDIS IS NOT INSTALLED"}`,
-          ...suites("./tests/api"),
-          env: { ...env, ...shared },
-        }
-      : { name: `bun test on ${title}`, ...suites("./tests/api"), env },
-  ]);
-  return [{ name: "bun test on SQLite", ...suites("./tests/api", "./tests/support") }, ...others];
+  const others = await onServers(({ title }, env) => suitesOn(title, env ?? {}));
+  return [...suitesOn("SQLite", {}, "./tests/support"), ...others];
 }
 
 /** The console's helpers and forms, then the console in a browser. */

@@ -1,5 +1,6 @@
 // The work of an administrator in a real browser: a channel, its test, a conversation, what it
 // cost, accounts and options.
+import { eventually } from "../support/eventually";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser } from "playwright-core";
 import { ask, OPENAI_KEY } from "../support/fake";
@@ -315,8 +316,10 @@ describe("an administrator's work", () => {
 
 async function expectChannel(name: string, wish: Record<string, unknown>): Promise<void> {
   const api = gw.server.admin;
-  const found = await api.get<{ items: object[] }>(
-    `/api/channel/?name=${encodeURIComponent(name)}`,
-  );
-  expect(found.items[0]).toMatchObject(wish);
+  await eventually(async () => {
+    const found = await api.get<{ items: object[] }>(
+      `/api/channel/?name=${encodeURIComponent(name)}`,
+    );
+    expect(found.items[0]).toMatchObject(wish);
+  });
 }
