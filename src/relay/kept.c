@@ -80,16 +80,18 @@ static bool peek(struct relay *r, int kind, const char *name)
 // The names of items that are not here, the last one first: the newest is known longest.
 static size_t named_items(const struct relay *r, const char *names[SOUGHT_MOST])
 {
-    yyjson_val *input = yyjson_obj_get(r->body.root, "input");
-    size_t count = 0;
-    if (!yyjson_is_arr(input))
-        return 0;
-    for (size_t i = yyjson_arr_size(input); i-- && count < SOUGHT_MOST;) {
-        yyjson_val *item = yyjson_arr_get(input, i);
+    const char *last[SOUGHT_MOST];
+    size_t i, max, seen = 0;
+    yyjson_val *item;
+    yyjson_arr_foreach(yyjson_obj_get(r->body.root, "input"), i, max, item)
+    {
         const char *name = item_is_reference(item) ? json_text_at(item, "id") : NULL;
         if (is_name(name))
-            names[count++] = name;
+            last[seen++ % SOUGHT_MOST] = name;
     }
+    size_t count = seen < SOUGHT_MOST ? seen : SOUGHT_MOST;
+    for (i = 0; i < count; i++)
+        names[i] = last[(seen - 1 - i) % SOUGHT_MOST];
     return count;
 }
 

@@ -235,6 +235,7 @@ static struct err *read_logprobs(struct chat_reader *r, struct chat_choice *c, y
     yyjson_val *result = yyjson_obj_get(in, "logprobsResult"), *item;
     yyjson_val *chosen = yyjson_obj_get(result, "chosenCandidates");
     yyjson_val *tops = yyjson_obj_get(result, "topCandidates");
+    yyjson_val *top = yyjson_arr_get_first(tops);
     size_t i, max;
     if (yyjson_arr_size(chosen) == 0 || !c->open || c->kind != PART_TEXT)
         return NULL;
@@ -245,7 +246,8 @@ static struct err *read_logprobs(struct chat_reader *r, struct chat_choice *c, y
     {
         json_obj(&j, NULL);
         write_token(&j, item);
-        write_tops(&j, yyjson_arr_get(tops, i));
+        write_tops(&j, top);
+        top = i + 1 < yyjson_arr_size(tops) ? unsafe_yyjson_get_next(top) : NULL;
         json_end(&j);
     }
     json_end(&j);
