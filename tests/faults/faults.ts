@@ -7,13 +7,23 @@ import { type Line, print, Stage } from "./stage";
 import { leak, play, prepare, storm } from "./upstream_faults";
 import { certificates } from "./upstreams";
 
-/** One good request of every kind: what is loaded once does not count as left behind. */
+/** One good request of every kind; what they and the first of each fault load stays for good. */
 async function warm(stage: Stage): Promise<void> {
   for (const model of ["fake-oa", "fake-cl"])
     for (const client of ["openai", "claude"] as const)
       for (const stream of [true, false])
         if (!(await stage.ask(model, client, stream)).full) throw new Error(`${model} is not well`);
   await stage.settled();
+}
+
+/** Resident memory once what was left behind has been given back (src/relay/keeper.c). */
+async function rested(stage: Stage): Promise<number> {
+  for (let before = Infinity; ;) {
+    const now = stage.rss;
+    if (now > before * 0.99) return now;
+    before = now;
+    await Bun.sleep(11_000);
+  }
 }
 
 async function upstreamFaults(lines: Line[]): Promise<void> {
@@ -29,8 +39,9 @@ async function upstreamFaults(lines: Line[]): Promise<void> {
   });
   const staged = await prepare(stage, made);
   await warm(stage);
-  const { rss, openFiles } = stage;
   for (const one of staged) lines.push(await play(stage, one));
+  const rss = await rested(stage),
+    { openFiles } = stage;
   const sent = (await storm(stage, staged)) + (await storm(stage, staged));
   await books(stage.gw.server, stage.served);
   for (const one of staged) await one.upstream?.close();
