@@ -88,6 +88,7 @@ struct visitor {
     struct err *failed;
     pthread_t thread;
     atomic_int *order;
+    atomic_bool came;
     int place;
     bool break_it;
 };
@@ -96,6 +97,7 @@ static void *visit(void *arg)
 {
     struct visitor *v = arg;
     DB(db);
+    atomic_store(&v->came, true);
     v->failed = db_lease(v->x->pool, v->a, &db);
     v->place = atomic_fetch_add(v->order, 1);
     if (db && v->break_it)
@@ -110,7 +112,9 @@ static void queue_up(struct visitor *v, size_t n, struct fixture *x, atomic_int 
         v[i].order = order;
         v[i].a = arena_new();
         assert_int_equal(pthread_create(&v[i].thread, NULL, visit, &v[i]), 0);
-        usleep(60 * 1000); // time to get in line
+        while (!atomic_load(&v[i].came))
+            usleep(1000);
+        usleep(100 * 1000); // time to get in line
     }
 }
 
