@@ -88,8 +88,8 @@ struct visitor {
     struct err *failed;
     pthread_t thread;
     atomic_int *order;
-    atomic_bool came;
     int place;
+    atomic_bool came;
     bool break_it;
 };
 
