@@ -215,7 +215,7 @@ const parts: Record<string, Part> = {
   wire: { title: "wire tests (ASan, UBSan)", jobs: wire, live: true },
   tsan: { title: "unit tests (TSan)", jobs: () => units("tsan", (name) => UNDER_TSAN.test(name)) },
   databases: { title: "unit tests on PostgreSQL and MariaDB (ASan, UBSan)", jobs: databases },
-  api: { title: "API tests (the ASan binary)", jobs: api, live: true },
+  api: { title: "API tests (the ASan binary)", jobs: api, live: true, together: 2 },
   web: { title: "the console (the ASan binary)", jobs: web, live: true, together: 2 },
 };
 
