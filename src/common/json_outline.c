@@ -26,14 +26,6 @@ static bool put(struct writer *w, const char *bytes, size_t n)
 
 // --- strings ------------------------------------------------------------------------------
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    char lower = (char)(c | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 // The code unit of "\uXXXX" at the beginning; -1 if there is none.
 static int code_unit(struct str s)
 {

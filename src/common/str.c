@@ -64,6 +64,14 @@ bool list_has(const char *list, const char *item)
     return false;
 }
 
+int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    char lower = (char)(c | 0x20);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
 // Length of the sequence that begins with this byte; 0 if none may.
 static size_t utf8_length(unsigned char c)
 {

@@ -72,6 +72,8 @@ static inline bool text_is_empty(const char *s)
 // One comma-separated list (or lines): is `item` in it? Blanks around items are ignored.
 bool list_has(const char *list, const char *item);
 
+int hex_digit(char c); // 0 to 15 in either case; -1 for anything else
+
 // How long the character at the beginning is; 0 when it is none in well-formed UTF-8.
 size_t utf8_char(struct str s);
 

@@ -27,15 +27,6 @@ const char *dsn_scheme(const char *dsn)
 
 // --- pieces -------------------------------------------------------------------------
 
-static int hex_digit(char c)
-{
-    static const char digits[] = "0123456789abcdefABCDEF";
-    const char *at = c ? strchr(digits, c) : NULL;
-    if (!at)
-        return -1;
-    return (int)(at - digits < 16 ? at - digits : at - digits - 6);
-}
-
 static struct err *decode(struct arena *a, struct str in, const char **out)
 {
     char *text = arena_raw(a, in.n + 1), *to = text;

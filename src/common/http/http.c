@@ -106,14 +106,6 @@ bool http_accepts(struct str header, const char *token)
 
 // --- percent-encoding -----------------------------------------------------------------
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 // The byte that %XX stands for; -1 if it is none, or NUL, which nobody sends in good faith.
 static int hex_byte(struct str s)
 {
